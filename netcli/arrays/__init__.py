@@ -1,0 +1,1 @@
+"""Arrays and the operations on them: devices, memory layout, the ops contract and its bodies."""

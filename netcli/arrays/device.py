@@ -1,0 +1,27 @@
+"""Where arrays live: the module that makes them, and how memory is taken there."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads whole
+
+
+class Device:
+    """The CPU.  `xp` is the module whose functions serve its arrays (NumPy)."""
+
+    name = "cpu"
+    xp: ModuleType = np
+
+    def empty(self, count: int, dtype: Any) -> Any:
+        """A flat array of `count` items on a 64-byte boundary; its content is whatever was there."""
+        dtype = np.dtype(dtype)
+        raw = np.empty(count * dtype.itemsize + ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % ALIGNMENT
+        return raw[start : start + count * dtype.itemsize].view(dtype)
+
+
+CPU = Device()

@@ -1,0 +1,1 @@
+"""oneDNN's bodies of the ops, by ctypes."""

@@ -1,0 +1,206 @@
+"""The ops contract: what the heavy operations are called and what they compute.
+
+An op is asked for once per shape and answers with a plan; the plan's methods only execute.  Each op
+has a plain NumPy-style body, which is its definition and serves everywhere, and faster bodies that
+take what they can and decline the rest by raising `Unsupported`.  Every body of an op is a class with
+the signature given here; tests/arrays/test_bodies.py holds them to it and to the same numbers.
+
+Rules for every plan:
+  - shapes are tuples; arrays are of the dtype asked for, in any strides, though bodies are fastest on
+    the blobs' own layout (Note [Channels last]);
+  - inputs are not changed, unless an output is the same array and the op says that it may be;
+  - outputs are overwritten, unless `add` says that they are summed into;
+  - whatever backward needs from forward beside its arguments, the plan keeps until the next forward.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.layout import Shape
+
+# op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one takes everything.
+BODIES = {
+    "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
+    "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
+    "pool": ("onednn.pool:Pool", "plain.pool:Pool"),
+    "lrn": ("onednn.lrn:LRN", "plain.lrn:LRN"),
+    "batch_norm": ("onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
+    "softmax": ("onednn.softmax:Softmax", "plain.softmax:Softmax"),
+    "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
+    "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
+    "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
+    "dropout": ("plain.dropout:Dropout",),
+    "sgd": ("plain.sgd:SGD",),
+}
+
+
+class Unsupported(Exception):
+    """A body declines what it was asked for; the message says why, for `netcli doctor`."""
+
+
+class Ops:
+    """The bodies in use.
+
+    engine: "auto" takes the fastest body that accepts, "plain" the plain ones only.
+    """
+
+    def __init__(self, engine: str = "auto") -> None:
+        self.engine = engine
+        self.declined: dict[str, str] = {}  # op -> why a faster body did not take the last plan
+
+    def _plan(self, op: str, *args: Any) -> Any:
+        bodies = BODIES[op][-1:] if self.engine == "plain" else BODIES[op]
+        for body in bodies[:-1]:
+            module, _, name = body.partition(":")
+            try:
+                return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)(*args)
+            except Unsupported as reason:
+                self.declined[op] = str(reason)
+        module, _, name = bodies[-1].partition(":")
+        return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)(*args)
+
+    def conv(
+        self,
+        x_shape: Shape,
+        num_output: int,
+        kernel: Shape,
+        stride: Shape,
+        pad: Shape,
+        dilation: Shape,
+        group: int,
+        bias: bool,
+        dtype: Any = np.float32,
+    ) -> Any:
+        """Convolution over one or more spatial axes, in groups, with dilation (1: none).
+
+        x (N, C, *in)   w (M, C/group, *kernel)   b (M,)   y (N, M, *out)
+        out = (in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1, each at least 1
+
+        plan.y_shape
+        plan.forward(x, w, b, y)                    b is None without bias
+        plan.backward_data(dy, w, dx)
+        plan.backward_weights(x, dy, dw, db, add)   dw, db: None where not wanted; add: sum into them
+        """
+        return self._plan("conv", x_shape, num_output, kernel, stride, pad, dilation, group, bias, dtype)
+
+    def inner_product(
+        self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any = np.float32
+    ) -> Any:
+        """Matrix product of x, flattened (in Caffe's order) to (rows, K) at `axis`, with the weights.
+
+        x any   w (num_output, K), or (K, num_output) if transpose   b (num_output,)   y (*x_shape[:axis], num_output)
+
+        plan.y_shape
+        plan.forward(x, w, b, y)
+        plan.backward_data(dy, w, dx)
+        plan.backward_weights(x, dy, dw, db, add)
+        """
+        return self._plan("inner_product", x_shape, axis, num_output, transpose, bias, dtype)
+
+    def pool(
+        self,
+        x_shape: Shape,
+        y_shape: Shape,
+        method: str,
+        kernel: Shape,
+        stride: Shape,
+        pad: Shape,
+        mask: bool = False,
+        dtype: Any = np.float32,
+    ) -> Any:
+        """Pooling of (N, C, H, W); the caller has worked out y_shape, ceiling or floor.
+
+        method "max": the largest item of the window clipped to the image; of equals the first in row
+        order, which also gets the gradient.  method "ave": the window's sum over the image, divided by
+        the window's area clipped to the image with its padding (to H + pad, W + pad), as Caffe does.
+
+        plan.forward(x, y)
+        plan.backward(dy, dx)
+        plan.mask               with mask=True, after forward: (N, C, *out), the index h * W + w of each maximum
+        """
+        return self._plan("pool", x_shape, y_shape, method, kernel, stride, pad, mask, dtype)
+
+    def lrn(
+        self, x_shape: Shape, region: str, size: int, alpha: float, beta: float, k: float, dtype: Any = np.float32
+    ) -> Any:
+        """Local response normalisation of (N, C, H, W): y = x * s ** -beta, s = k + alpha / n * sum(x**2).
+
+        region "across": the sum runs over `size` (odd) channels around each, n = size;
+        "within": over size x size pixels around each, n = size ** 2, zeros outside the image.
+
+        plan.forward(x, y)
+        plan.backward(x, y, dy, dx)
+        """
+        return self._plan("lrn", x_shape, region, size, alpha, beta, k, dtype)
+
+    def batch_norm(self, x_shape: Shape, eps: float, use_global: bool, dtype: Any = np.float32) -> Any:
+        """y = (x - mean) / sqrt(var + eps), with one mean and variance for each channel (axis 1).
+
+        use_global: mean and var (C,) are given; otherwise forward computes them from x (var is the mean
+        square deviation, divided by the count) and writes them.
+
+        plan.forward(x, mean, var, y)           y may be x
+        plan.backward(x, mean, var, dy, dx)     x as it was at forward; dx may be dy
+        """
+        return self._plan("batch_norm", x_shape, eps, use_global, dtype)
+
+    def softmax(self, x_shape: Shape, axis: int, dtype: Any = np.float32) -> Any:
+        """y = exp(x - max) / sum(exp(x - max)) along `axis` (>= 0).
+
+        plan.forward(x, y)        y may be x
+        plan.backward(y, dy, dx)  dx may be dy
+        """
+        return self._plan("softmax", x_shape, axis, dtype)
+
+    def activation(self, kind: str, shape: Shape, alpha: float = 0.0, dtype: Any = np.float32) -> Any:
+        """An elementwise non-linearity.
+
+        kind "relu": x where x > 0, alpha * x elsewhere   "elu": x where x > 0, alpha * (exp(x) - 1) elsewhere
+             "sigmoid": 1 / (1 + exp(-x))                 "tanh": tanh(x)
+
+        plan.forward(x, y)            y may be x
+        plan.backward(x, y, dy, dx)   x is y where forward wrote over it; dx may be dy
+        """
+        return self._plan("activation", kind, shape, alpha, dtype)
+
+    def concat(self, shapes: Sequence[Shape], axis: int, dtype: Any = np.float32) -> Any:
+        """Arrays joined along `axis` (>= 0); Slice is the same with forward and backward exchanged.
+
+        plan.y_shape
+        plan.forward(xs, y)
+        plan.backward(dy, dxs)   None in dxs is left out
+        """
+        return self._plan("concat", tuple(shapes), axis, dtype)
+
+    def sum(self, shape: Shape, coefficients: Sequence[float], dtype: Any = np.float32) -> Any:
+        """y = sum of coefficients[i] * xs[i], all of one shape.
+
+        plan.forward(xs, y)   y may be xs[0]
+        """
+        return self._plan("sum", shape, tuple(coefficients), dtype)
+
+    def dropout(self, shape: Shape, ratio: float, dtype: Any = np.float32) -> Any:
+        """Items set to zero with probability `ratio`, the rest divided by 1 - ratio.
+
+        Item i (counted in Caffe's order, N C H W) is kept where half-word i of
+        `random.words(seed, purpose, major, ...)` is at least ratio * 2**32.
+
+        plan.forward(x, y, seed, purpose, major)   y may be x
+        plan.backward(dy, dx)                      by the mask of the last forward; dx may be dy
+        """
+        return self._plan("dropout", shape, ratio, dtype)
+
+    def sgd(self, count: int, dtype: Any = np.float32) -> Any:
+        """Stochastic gradient descent with momentum and decay on flat arrays of `count` items.
+
+        g = scale * dw + decay * w (decay * sign(w) if l1);  h = momentum * h + rate * g;  w = w - h
+        dw is left as it is.
+
+        plan.update(w, dw, h, rate, momentum, decay, l1, scale)
+        """
+        return self._plan("sgd", count, dtype)

@@ -1,0 +1,144 @@
+"""Blob: an array and its gradient, as Caffe has them, with memory that is taken late and can be shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.device import CPU, Device
+from netcli.arrays.layout import Shape, count_of, view
+
+
+class Buffer:
+    """A stretch of memory that one blob or several look at.
+
+    It knows how many items are wanted of it and takes them when first touched, unless a memory plan
+    has given it a place in a larger stretch before.
+    """
+
+    __slots__ = ("array", "count", "device", "dtype", "is_zero")
+
+    def __init__(self, dtype: Any, device: Device) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.device = device
+        self.count = 0
+        self.array: Any = None
+        self.is_zero = False  # to be read as zeros, whatever the memory holds
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * int(self.dtype.itemsize)
+
+    def want(self, count: int) -> None:
+        """Ask for room for `count` items; room that is there already is kept."""
+        if self.array is not None and count > self.array.size:
+            self.array = None
+        self.count = max(count, self.count) if self.array is None else count
+
+    def place(self, flat: Any) -> None:
+        """Look at `flat`, at least `count` items of the plan's memory, from now on."""
+        self.array = flat
+
+    def take(self) -> Any:
+        if self.array is None:
+            self.array = self.device.empty(self.count, self.dtype)
+            # Untouched blobs read as zeros, as in Caffe.
+            self.array.fill(0)
+        return self.array
+
+
+class Blob:
+    """`data` and `diff`: two arrays of one shape, NumPy's on the CPU.
+
+    4-D activations lie channels-last in memory, everything else C-contiguous (Note [Channels last]
+    in arrays/layout.py).  Memory is taken at the first look at `data` or `diff`.
+
+    parameter: C-contiguous at any rank; its diff accumulates until `clear_diff`.
+    """
+
+    def __init__(
+        self,
+        shape: Shape = (),
+        dtype: Any = np.float32,
+        *,
+        parameter: bool = False,
+        device: Device = CPU,
+    ) -> None:
+        self.parameter = parameter
+        self.device = device
+        self.shape: Shape = (0,)
+        self.data_buffer = Buffer(dtype, device)
+        self.diff_buffer = Buffer(dtype, device)
+        self._data: Any = None  # the views last handed out, and the memory they look at
+        self._data_of: Any = None
+        self._diff: Any = None
+        self._diff_of: Any = None
+        self.reshape(shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.data_buffer.dtype
+
+    @property
+    def count(self) -> int:
+        return count_of(self.shape)
+
+    def reshape(self, shape: Shape) -> None:
+        """Take another shape; the memory is kept where it suffices, and its content then too."""
+        shape = tuple(int(size) for size in shape)
+        if shape != self.shape:
+            self.shape = shape
+            self._data = self._diff = None
+        self.data_buffer.want(self.count)
+        self.diff_buffer.want(self.count)
+
+    def share_data(self, other: Blob) -> None:
+        """Look at the other blob's data; the counts must agree."""
+        self.data_buffer = other.data_buffer
+        self._data = None
+
+    def share_diff(self, other: Blob) -> None:
+        """Look at the other blob's diff; the counts must agree."""
+        self.diff_buffer = other.diff_buffer
+        self._diff = None
+
+    @property
+    def data(self) -> Any:
+        buffer = self.data_buffer
+        if self._data is None or self._data_of is not buffer.array:
+            self._data = view(buffer.take(), self.shape, not self.parameter)
+            self._data_of = buffer.array
+        return self._data
+
+    def _diff_view(self) -> Any:
+        buffer = self.diff_buffer
+        if self._diff is None or self._diff_of is not buffer.array:
+            self._diff = view(buffer.take(), self.shape, not self.parameter)
+            self._diff_of = buffer.array
+        return self._diff
+
+    @property
+    def diff(self) -> Any:
+        diff = self._diff_view()
+        if self.diff_buffer.is_zero:
+            self.diff_buffer.is_zero = False
+            self.diff_buffer.array.fill(0)
+        return diff
+
+    def clear_diff(self) -> None:
+        """Make the diff zero, at no cost until it is looked at."""
+        self.diff_buffer.is_zero = True
+
+    def gradient(self) -> tuple[Any, bool]:
+        """(diff, add): where a layer's backward puts a parameter's gradient, and whether it adds to it.
+
+        add is False for the first gradient after `clear_diff`, which overwrites.  A parameter shared by
+        two layers, and every pass of iter_size, sums this way; activations' diffs are overwritten instead.
+        """
+        add = not self.diff_buffer.is_zero
+        self.diff_buffer.is_zero = False
+        return self._diff_view(), add
+
+    def __repr__(self) -> str:
+        return f"Blob{self.shape}"

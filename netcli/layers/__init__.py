@@ -1,0 +1,1 @@
+"""Layers: one room (file) for each type."""

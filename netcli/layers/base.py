@@ -1,0 +1,181 @@
+"""Layer: what every layer answers, and the context it works in.
+
+The four verbs are pycaffe's: `setup` once, `reshape` whenever a bottom may have changed its shape,
+`forward` and `backward` as often as wanted.  A layer is one room: its file holds source, docstring with
+shapes, parameters and code; entering it in the table with `@layer` is all that makes it known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netcli import fillers
+from netcli.arrays import random
+from netcli.arrays.device import CPU, Device
+from netcli.arrays.layout import Shape
+from netcli.arrays.ops import Ops
+from netcli.blob import Blob
+from netcli.errors import NetcliError, ShapeError
+
+TRAIN, TEST = 0, 1  # Phase in caffe.proto
+
+Arity = int | tuple[int, int | None]  # exactly, or at least and at most (None: any number)
+
+LAYERS: dict[str, type[Layer]] = {}
+
+
+@dataclass
+class Context:
+    """What a net tells its layers."""
+
+    phase: int = TEST
+    dtype: Any = np.float32
+    seed: int = 0
+    ops: Ops = field(default_factory=Ops)
+    device: Device = CPU
+    allow_python: bool = False
+    passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
+
+
+def layer(type_name: str, param: str | None = None) -> Callable[[type[Layer]], type[Layer]]:
+    """Enter a class in the table under its prototxt `type`; `param` is its parameter field in LayerParameter."""
+
+    def enter(cls: type[Layer]) -> type[Layer]:
+        if type_name in LAYERS:
+            raise ValueError(f"layer type {type_name!r} is already {LAYERS[type_name].__module__}")
+        cls.type, cls.param_field = type_name, param
+        LAYERS[type_name] = cls
+        return cls
+
+    return enter
+
+
+class Layer:
+    """Base of every layer; for inheriting, not for use.
+
+    A subclass gives `top_shapes` (or `reshape`), `forward`, `backward` where it has a gradient, and `setup`
+    where it has parameters to check or blobs to make.  Faults of the user's are raised as ShapeError or
+    NetcliError with the numbers and, where there is one, the field; the net adds layer, file and line.
+    No array is touched before `forward`: `setup` and `reshape` deal in shapes alone.
+    """
+
+    type: ClassVar[str]
+    param_field: ClassVar[str | None]
+    bottoms: ClassVar[Arity] = 1
+    tops: ClassVar[Arity] = 1
+    same_count: ClassVar[bool] = False  # as many tops as bottoms
+    is_loss: ClassVar[bool] = False  # the first top weighs 1 in the loss unless loss_weight says otherwise; and a
+    # loss layer with too few tops named gets one of its own, as Caffe's AutoTopBlobs
+    in_place: ClassVar[bool] = False  # a top may be the bottom itself
+    no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels); None: no bottom has one
+    is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
+    statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult and decay_mult are 0
+
+    def __init__(self, param: Any, context: Context) -> None:
+        """param: LayerParameter."""
+        self.param = param
+        self.context = context
+        self.name: str = param.name
+        self.p: Any = getattr(param, self.param_field) if self.param_field else None
+        self.blobs: list[Blob] = []
+        self._fillers: list[Any] = []
+        self.top_has_gradient: list[bool] = []  # which tops' diffs hold a gradient at backward; set by the net
+
+    # -- what the net calls
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Check parameters against the bottoms and make the blobs, with `add_blob`.  Called once."""
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes and make the plans for them."""
+        for blob, shape in zip(top, self.top_shapes([b.shape for b in bottom]), strict=True):
+            blob.reshape(shape)
+
+    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        """The shapes of the tops; a pure function of the bottoms' and of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__} gives neither top_shapes nor reshape")
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute the tops' data."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Overwrite the diff of each bottom i where propagate_down[i], and add the parameters' gradients.
+
+        The gradient of parameter i goes to `self.blobs[i].gradient()`, where `self.learns(i)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def fill(self) -> None:
+        """Give the blobs their first values; called once all shapes are known to fit, unless they are shared."""
+        for index, (blob, filler) in enumerate(zip(self.blobs, self._fillers, strict=True)):
+            fillers.fill(filler, blob.data, random.stream(self.context.seed, f"fill {self.name}", index))
+
+    # -- for sources
+
+    def position(self) -> int:
+        """Records given to forward passes so far (sources only)."""
+        raise NotImplementedError(f"{type(self).__name__} is not a source")
+
+    def seek(self, position: int) -> None:
+        """Go on as if `position` records had been given so far (sources only)."""
+        raise NotImplementedError(f"{type(self).__name__} is not a source")
+
+    def close(self) -> None:
+        """Give back threads, files and databases."""
+
+    # -- for subclasses
+
+    @property
+    def xp(self) -> Any:
+        return self.context.device.xp
+
+    @property
+    def ops(self) -> Ops:
+        return self.context.ops
+
+    @property
+    def dtype(self) -> Any:
+        return self.context.dtype
+
+    @property
+    def train(self) -> bool:
+        return self.context.phase == TRAIN
+
+    def add_blob(self, shape: Shape, filler: Any = None) -> Blob:
+        """A parameter of this shape, filled later by `filler` (FillerParameter; None: zeros)."""
+        fillers.check(filler, shape)
+        blob = Blob(shape, self.dtype, parameter=True, device=self.context.device)
+        self.blobs.append(blob)
+        self._fillers.append(filler)
+        return blob
+
+    def learns(self, index: int) -> bool:
+        """Whether parameter `index` wants a gradient: the net sets `learning` where lr_mult is 0."""
+        return index >= len(self.learning) or self.learning[index]
+
+    learning: Sequence[bool] = ()
+
+    def axis(self, value: int, ndim: int, field: str | None = None) -> int:
+        """A possibly negative axis as 0 .. ndim-1."""
+        if not -ndim <= value < ndim:
+            raise ShapeError(f"axis {value} is not in a bottom of {ndim} axes", field=field)
+        return value % ndim
+
+
+def check_arity(cls: type[Layer], bottoms: int, tops: int) -> None:
+    """Raise where a layer of this type cannot have so many bottoms or tops."""
+    for what, wanted, got in (("bottom", cls.bottoms, bottoms), ("top", cls.tops, tops)):
+        low, high = (wanted, wanted) if isinstance(wanted, int) else wanted
+        if got < low or (high is not None and got > high):
+            number = str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+            raise ShapeError(f"takes {number} {what}{'' if number == '1' else 's'}, got {got}", field=what)
+    if cls.same_count and bottoms != tops:
+        raise ShapeError(f"takes as many tops as bottoms, got {bottoms} bottoms and {tops} tops", field="top")
+
+
+__all__ = ["LAYERS", "TEST", "TRAIN", "Arity", "Context", "Layer", "NetcliError", "check_arity", "layer"]

@@ -1,0 +1,29 @@
+"""The table of layer types: every module of this package is read once, and enters its own."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from netcli import layers
+from netcli.errors import NetcliError, suggestion
+from netcli.layers.base import LAYERS, Layer
+
+
+@functools.cache
+def layer_types() -> dict[str, type[Layer]]:
+    """Every layer type by its name in prototxts."""
+    for module in pkgutil.iter_modules(layers.__path__):
+        importlib.import_module(f"{layers.__name__}.{module.name}")
+    return LAYERS
+
+
+def layer_class(type_name: str) -> type[Layer]:
+    """The class of a layer type; raises NetcliError with the nearest known name."""
+    try:
+        return layer_types()[type_name]
+    except KeyError:
+        raise NetcliError(
+            f"there is no layer type '{type_name}'{suggestion(type_name, layer_types())}", field="type"
+        ) from None

@@ -1,0 +1,1 @@
+"""Prototxt files: schema, text with its lines, upgrade of old forms."""
