@@ -1,0 +1,70 @@
+"""`netcli`: finds the command's file, runs it, and tells a fault in one sentence.
+
+A command is the file of its name here (convert_images.py is `netcli convert-images`) and holds a
+click command called `command`.  Its file is read only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import sys
+
+import click
+
+import netcli
+from netcli import cli
+from netcli.errors import NetcliError
+
+OURS = {"main", "screen"}  # modules here that are not commands
+
+
+class Commands(click.Group):
+    """The commands of this package, by their files."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        names = (module.name for module in pkgutil.iter_modules(cli.__path__))
+        return sorted(name.replace("_", "-") for name in names if name not in OURS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{cli.__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+
+class Warnings(logging.Handler):
+    """Warnings on stderr, one line each, in the form of errors."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(netcli.__version__, prog_name="netcli")
+def group() -> None:
+    """Trains, tests and runs Caffe's nets from their prototxt files."""
+
+
+def main() -> None:
+    """Run the command line; exit status 2 for a fault of the user's, 1 with a traceback for one of ours."""
+    logger = logging.getLogger("netcli")
+    logger.addHandler(Warnings())
+    logger.propagate = False
+    try:
+        group.main(prog_name="netcli", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(fault.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except NetcliError as fault:
+        click.echo(f"netcli: {fault}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `netcli check ... | head`: whoever read has gone
+        sys.stderr.close()
+        sys.exit(0)
