@@ -1,0 +1,143 @@
+"""Solver: from summed gradients to a step of the weights, and the history that the next step needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from netcli.arrays.ops import Ops
+from netcli.errors import NetcliError, SnapshotError
+from netcli.solvers import clip, lr_policy, regularise
+
+if TYPE_CHECKING:
+    from netcli.net import Parameter
+
+SOLVERS: dict[str, type[Solver]] = {}
+
+
+def solver(type_name: str) -> Callable[[type[Solver]], type[Solver]]:
+    """Enter a class in the table under its `type` in solver prototxts."""
+
+    def enter(cls: type[Solver]) -> type[Solver]:
+        cls.type = type_name
+        SOLVERS[type_name] = cls
+        return cls
+
+    return enter
+
+
+class Solver:
+    """Base of the update rules; for inheriting, not for use.
+
+    An update is, in Caffe's order: clip the gradients to `clip_gradients`, divide by `iter_size`, add the
+    weight decay, and take the rule's step.  Gradients are read and left as they are (Caffe puts the step
+    in their place).
+
+    param: SolverParameter.
+    parameters: those of the net that are learned, in its order; a parameter's rate and decay are
+        multiplied with its lr_mult and decay_mult.
+    """
+
+    type: ClassVar[str]
+    moments: ClassVar[int] = 1  # histories for each parameter: all first ones are stored before all second ones
+
+    def __init__(self, param: Any, parameters: Sequence[Parameter], ops: Ops) -> None:
+        lr_policy.check(param)
+        if param.iter_size < 1:
+            raise NetcliError(f"iter_size is at least 1, got {param.iter_size}", field="iter_size")
+        self.check(param)
+        self.param = param
+        self.parameters = list(parameters)
+        self.ops = ops
+        self.schedule = lr_policy.Schedule(param)
+        self.l1 = regularise.is_l1(param)
+        self.clipped: tuple[float, float] | None = None  # (norm, factor) where the last update clipped
+        self._history = [np.zeros(p.blob.shape, p.blob.dtype) for _ in range(self.moments) for p in self.parameters]
+        self._idle = self._find_idle()
+
+    def check(self, param: Any) -> None:
+        """Raise NetcliError where the rule can't work with the fields of a SolverParameter."""
+
+    def update_parameter(self, index: int, rate: float, decay: float, scale: float) -> None:
+        """Take the step of one parameter, whose gradient is scale * diff + the decay's share.
+
+        rate, decay: the parameter's own, with lr_mult and decay_mult in them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no update_parameter")
+
+    def rule_rate(self, iteration: int) -> float:
+        """The learning rate the rule works with, before lr_mult; a rule that corrects it does so here."""
+        return self.rate(iteration)
+
+    def stands_still(self, decay: float) -> bool:
+        """Whether nothing changes for a parameter with rate, gradient and history all 0, and this decay."""
+        return decay == 0
+
+    def rate(self, iteration: int) -> float:
+        """The learning rate of an iteration, before lr_mult."""
+        return self.schedule.rate(iteration)
+
+    def update(self, iteration: int) -> None:
+        """Change the weights by the gradients that have been summed in their diffs."""
+        scale = self._clip() / self.param.iter_size
+        rate = self.rule_rate(iteration)
+        for index, parameter in enumerate(self.parameters):
+            if not self._idle[index]:
+                decay = self.param.weight_decay * parameter.decay_mult
+                self.update_parameter(index, rate * parameter.lr_mult, decay, scale)
+
+    def histories_of(self, index: int) -> list[Any]:
+        """The histories of one parameter: its first moment, then its second."""
+        return self._history[index :: len(self.parameters)]
+
+    @property
+    def history(self) -> list[Any]:
+        """Caffe's history: one array per parameter, for AdaDelta and Adam followed by a second one of each."""
+        return self._history
+
+    @history.setter
+    def history(self, arrays: Sequence[Any]) -> None:
+        if len(arrays) != len(self._history):
+            raise SnapshotError(
+                f"holds {len(arrays)} histories, this net's {self.type} solver has {len(self._history)}: "
+                "it was made with another net or another type of solver"
+            )
+        for index, (mine, theirs) in enumerate(zip(self._history, arrays, strict=True)):
+            # Caffe's older files write every shape as four numbers, the first ones 1.
+            if _stripped(mine.shape) != _stripped(theirs.shape):
+                owner = self.parameters[index % len(self.parameters)]
+                raise SnapshotError(
+                    f"history {index}, of layer '{owner.layer}', holds {theirs.shape}, the net wants {mine.shape}: "
+                    "it was made with another net"
+                )
+        for mine, theirs in zip(self._history, arrays, strict=True):
+            mine[...] = theirs.reshape(mine.shape)
+        self._idle = self._find_idle()
+
+    def _find_idle(self) -> list[bool]:
+        """The parameters that an update leaves as they are: frozen layers cost nothing."""
+        return [
+            p.lr_mult == 0
+            and self.stands_still(self.param.weight_decay * p.decay_mult)
+            and not any(h.any() for h in self.histories_of(index))
+            for index, p in enumerate(self.parameters)
+        ]
+
+    def _clip(self) -> float:
+        limit = self.param.clip_gradients
+        self.clipped = None
+        if limit < 0:
+            return 1.0
+        norm = clip.length(p.blob.diff.reshape(-1) for p in self.parameters)
+        factor = clip.factor(norm, limit)
+        if factor != 1.0:
+            self.clipped = (norm, factor)
+        return factor
+
+
+def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the ones it begins with."""
+    first = next((axis for axis, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
