@@ -65,6 +65,7 @@ def test_rates_too_large_or_too_small_for_a_float_do_not_raise():
     assert schedule("base_lr: 1 lr_policy: 'sigmoid' gamma: 100 stepsize: 1000").rate(0) == 0
 
 
+KNOWN = "fixed, step, exp, inv, multistep, poly, sigmoid"
 WRONG = [
     ("base_lr: 0.1 lr_policy: 'step' gamma: 0.1", 's.prototxt:7: lr_policy "step" needs stepsize'),
     ("base_lr: 0.1 lr_policy: 'step' stepsize: 5", 's.prototxt:7: lr_policy "step" needs gamma'),
@@ -81,12 +82,11 @@ WRONG = [
     ("base_lr: 0.1 lr_policy: 'setp'", "s.prototxt:7: there is no lr_policy \"setp\"; did you mean 'step'?"),
     (
         "base_lr: 0.1 lr_policy: 'cosine'",
-        's.prototxt:7: there is no lr_policy "cosine"; there are fixed, step, exp, inv, multistep, poly, sigmoid',
+        f's.prototxt:7: there is no lr_policy "cosine"; there are {KNOWN}',
     ),
     (
         "base_lr: 0.1 lr_policy: 'plateau'",
-        's.prototxt:7: lr_policy "plateau" is of Intel\'s Caffe and not known here; '
-        "there are fixed, step, exp, inv, multistep, poly, sigmoid",
+        f's.prototxt:7: lr_policy "plateau" is of Intel\'s Caffe and not known here; there are {KNOWN}',
     ),
     (
         "base_lr: 0.1",
