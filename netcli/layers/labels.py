@@ -1,0 +1,78 @@
+"""Labels and indices: numbers in a float blob that must be whole and name one of so many things."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.layout import Shape, count_of
+from netcli.blob import Blob
+from netcli.errors import DataError, ShapeError
+from netcli.layers.base import Layer
+
+
+def bottom_text(layer: Layer, index: int, blob: Blob) -> str:
+    """`bottom 'ip2' (64, 10)`, for messages."""
+    names = layer.param.bottom
+    return f"bottom {repr(names[index]) if index < len(names) else index} {blob.shape}"
+
+
+def label_shape(layer: Layer, bottom: Sequence[Blob], axis: int) -> Shape:
+    """The shape of bottom 0 with 1 at `axis`, the classes; raises ShapeError unless bottom 1 has as many labels."""
+    scores, labels = bottom[:2]
+    shape = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
+    if labels.count != count_of(shape):
+        raise ShapeError(
+            f"{bottom_text(layer, 0, scores)} with classes along axis {axis} takes {count_of(shape)} labels, "
+            f"{bottom_text(layer, 1, labels)} has {labels.count}",
+            field="bottom",
+        )
+    return shape
+
+
+def whole_numbers(
+    values: Any, limit: int, of: str, *, what: str = "label", ignore: int | None = None, xp: Any = np
+) -> tuple[Any, Any]:
+    """(index, ignored): the values as indices 0 .. limit-1, and a mask of those equal to `ignore`.
+
+    values   floats, any shape
+    of, what what they point into and what they are, for the message
+    index    intp, shape of values; 0 where ignored
+    ignored  bool, shape of values; None where nothing is ignored
+
+    Raises DataError with the first value that is not a whole number in 0 .. limit-1.  Caffe cuts fractions off and
+    reads beyond the array instead.
+    """
+    fits = (values >= 0) & (values < limit) & (values == xp.floor(values))
+    if fits.all():  # then `ignore` matters only where it is one of the classes
+        ignored = None if ignore is None or not 0 <= ignore < limit else values == ignore
+    else:
+        ignored = None if ignore is None else values == ignore
+        wrong = ~fits if ignored is None else ~(fits | ignored)
+        if wrong.any():
+            raise _refusal(values, wrong, limit, of, what)
+        values = xp.where(ignored, 0, values)
+    if ignored is not None and not ignored.any():
+        ignored = None
+    return values.astype(np.intp), ignored
+
+
+def _refusal(values: Any, wrong: Any, limit: int, of: str, what: str) -> DataError:
+    place = tuple(int(i[0]) for i in wrong.nonzero())
+    value = float(values[place])
+    # (3, 0, 0) of a (64, 1, 1) blob is item 3.
+    item = str(place[0]) if place and not any(place[1:]) and values.size == len(values) else str(place)
+    if value.is_integer():
+        return DataError(f"{what} {int(value)} at item {item} is not in 0..{limit - 1} of {of}")
+    return DataError(f"{what} {value:g} at item {item} is not a whole number in 0..{limit - 1} of {of}")
+
+
+def picks(shape: Shape, axis: int, index: Any, xp: Any = np) -> tuple[Any, ...]:
+    """The subscript of one item along `axis` for each place off it.
+
+    index: intp, `shape` with 1 at `axis`; x[picks(...)] has its shape, whatever the strides of x.
+    """
+    grid = xp.ogrid[tuple(slice(size) for size in shape)]
+    return (*grid[:axis], index, *grid[axis + 1 :])

@@ -1,0 +1,68 @@
+"""What losses share: the shape of their result, and what the sum over the batch is divided by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netcli.blob import Blob
+from netcli.errors import ShapeError
+from netcli.layers.base import Layer
+from netcli.layers.labels import bottom_text
+from netcli.prototxt import schema
+
+
+class Loss(Layer):
+    """A number to be made small, from predictions and labels for the same batch; for inheriting.
+
+    bottom  x, labels  the same number of items along axis 0; labels have no gradient
+    top     loss       a scalar; its diff holds the loss weight at backward
+    """
+
+    bottoms = 2
+    is_loss = True
+    no_gradient = (1,)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x, labels = bottom[:2]
+        if not x.shape or x.shape[:1] != labels.shape[:1]:
+            raise ShapeError(
+                f"{bottom_text(self, 0, x)} and {bottom_text(self, 1, labels)} differ along axis 0, the batch",
+                field="bottom",
+            )
+        top[0].reshape(())
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What a sum of losses is divided by, and which label takes no part in it: LossParameter.
+
+    mode    FULL: all items, ignored ones too; VALID: the items not ignored; BATCH_SIZE: the images; NONE: 1
+    ignore  the label of items that are left out; None: there is no such label
+    """
+
+    mode: str
+    ignore: int | None
+
+    @classmethod
+    def of(cls, param: Any, default: str = "VALID") -> Normalization:
+        """From LossParameter; the old field `normalize` is VALID or BATCH_SIZE, and `normalization` goes before it."""
+        if param.HasField("normalization"):
+            mode = schema.LossParameter.NormalizationMode.Name(param.normalization)
+        elif param.HasField("normalize"):
+            mode = "VALID" if param.normalize else "BATCH_SIZE"
+        else:
+            mode = default
+        return cls(mode, param.ignore_label if param.HasField("ignore_label") else None)
+
+    def divisor(self, images: int, items: int, ignored: Any) -> Any:
+        """At least 1, so that a batch without a label gives 0 and not NaN.
+
+        images   labels along the axes before the class axis
+        items    all labels
+        ignored  mask of the ignored ones, or None
+        """
+        if self.mode == "VALID" and ignored is not None:
+            return (items - ignored.sum()).clip(1)
+        return max(1, {"FULL": items, "VALID": items, "BATCH_SIZE": images, "NONE": 1}[self.mode])
