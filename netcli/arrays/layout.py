@@ -21,6 +21,11 @@ def count_of(shape: Shape) -> int:
     return count
 
 
+def size_text(shape: Shape) -> str:
+    """A shape as sizes are written: `3x256x256`."""
+    return "x".join(str(size) for size in shape)
+
+
 def view(flat: Any, shape: Shape, channels_last: bool) -> Any:
     """The first items of a flat array as an array of `shape`, in the order the note names."""
     items = flat[: count_of(shape)]

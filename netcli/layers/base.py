@@ -7,6 +7,7 @@ shapes, parameters and code; entering it in the table with `@layer` is all that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ class Context:
     ops: Ops = field(default_factory=Ops)
     device: Device = CPU
     allow_python: bool = False
+    folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
     passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
 
 
@@ -159,6 +161,11 @@ class Layer:
         return index >= len(self.learning) or self.learning[index]
 
     learning: Sequence[bool] = ()
+
+    def find(self, path: str) -> str:
+        """A path of the prototxt: as given if it is there, else beside the net's file, else as given."""
+        beside = os.path.join(self.context.folder or "", path)
+        return beside if not os.path.exists(path) and os.path.exists(beside) else path
 
     def axis(self, value: int, ndim: int, field: str | None = None) -> int:
         """A possibly negative axis as 0 .. ndim-1."""
