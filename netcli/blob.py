@@ -140,5 +140,13 @@ class Blob:
         self.diff_buffer.is_zero = False
         return self._diff_view(), add
 
+    def add_gradient(self, value: Any) -> None:
+        """Put a gradient that is at hand as an array where `gradient` says."""
+        diff, add = self.gradient()
+        if add:
+            diff += value
+        else:
+            diff[...] = value
+
     def __repr__(self) -> str:
         return f"Blob{self.shape}"
