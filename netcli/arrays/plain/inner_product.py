@@ -1,0 +1,44 @@
+"""Matrix product of flattened inputs with weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.layout import Shape, count_of
+
+BLOCK_BYTES = 4 << 20  # of a weight gradient that is held apart before it is added
+
+
+class InnerProduct:
+    """See `Ops.inner_product`."""
+
+    def __init__(self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any) -> None:
+        self.y_shape = (*x_shape[:axis], num_output)
+        self.rows = count_of(x_shape[:axis])
+        self.transpose = transpose
+
+    def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
+        result = np.matmul(x.reshape(self.rows, -1), w if self.transpose else w.T).reshape(self.y_shape)
+        if b is None:
+            y[...] = result
+        else:
+            np.add(result, b, out=y)
+
+    def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
+        dx[...] = np.matmul(dy.reshape(self.rows, -1), w.T if self.transpose else w).reshape(dx.shape)
+
+    def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
+        dy = dy.reshape(self.rows, -1)
+        if dw is not None:
+            x = x.reshape(self.rows, -1)
+            left, right = (x.T, dy) if self.transpose else (dy.T, x)
+            if add:
+                step = max(1, BLOCK_BYTES // dw[0].nbytes)
+                for i in range(0, len(dw), step):
+                    dw[i : i + step] += np.matmul(left[i : i + step], right)
+            else:
+                np.matmul(left, right, out=dw)
+        if db is not None:
+            np.add(db if add else 0, dy.sum(0), out=db)

@@ -1,0 +1,491 @@
+"""Every body of an op has the op's signature, and gives the numbers of a plain loop over its formula."""
+
+import importlib
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+from arrays import references
+from netcli.arrays.layout import count_of, view
+from netcli.arrays.ops import BODIES, Ops, Unsupported
+
+DTYPES = ["f4", "f8"]
+LAYOUTS = ["channels last", "c contiguous"]
+
+
+def body_class(path):
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)
+
+
+def plan(body, *args):
+    """The plan of one body, or a skip with its reason for declining."""
+    try:
+        return body_class(body)(*args)
+    except Unsupported as reason:
+        pytest.skip(f"{body}: {reason}")
+
+
+def bodies(op):
+    return pytest.mark.parametrize("body", BODIES[op])
+
+
+layouts = pytest.mark.parametrize("layout", LAYOUTS)
+dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+class Arrays:
+    """Random arrays of one dtype, 4-D ones in the layout asked for."""
+
+    def __init__(self, dtype, layout="channels last", seed=5):
+        self.dtype, self.layout = np.dtype(dtype), layout
+        self.rng = np.random.default_rng(seed)
+        self.tolerance = 3e-5 if self.dtype == np.float32 else 1e-12
+
+    def of(self, values):
+        """A copy of an array, laid out."""
+        out = view(np.empty(values.size, self.dtype), values.shape, self.layout == "channels last")
+        out[...] = values
+        return out
+
+    def normal(self, *shape):
+        return self.of(self.rng.standard_normal(shape))
+
+    def dirty(self, *shape):
+        """Memory with something in it that nobody should read."""
+        return self.of(np.full(shape, np.nan))
+
+    def close(self, got, want):
+        scale = max(1.0, float(np.abs(want).max(initial=0)))
+        np.testing.assert_allclose(got, want, rtol=self.tolerance, atol=self.tolerance * scale)
+
+
+def slope(function, at, direction, step=1e-6):
+    """Derivative of a function of one array along a direction."""
+    return (function(at + step * direction) - function(at - step * direction)) / (2 * step)
+
+
+def check_gradient(arrays, forward, x, dy, dx):
+    """dx against the slope of <dy, forward(x)>; the reference's forward is in float64."""
+    x, dy = np.float64(x), np.float64(dy)
+    direction = np.random.default_rng(3).standard_normal(x.shape)
+    numeric = slope(lambda at: float((forward(at) * dy).sum()), x, direction)
+    analytic = float((np.float64(dx) * direction).sum())
+    assert abs(numeric - analytic) <= (1e-4 if arrays.dtype == np.float32 else 1e-7) * max(1, abs(numeric))
+
+
+@pytest.mark.parametrize("op", BODIES)
+def test_signatures(op):
+    asked = [name for name in inspect.signature(getattr(Ops, op)).parameters if name != "self"]
+    definition = body_class(BODIES[op][-1])
+    methods = ("forward", "backward", "backward_data", "backward_weights", "update")
+    assert any(hasattr(definition, method) for method in methods)
+    for body in map(body_class, BODIES[op]):
+        assert list(inspect.signature(body).parameters) == asked, body
+        for method in methods:
+            assert hasattr(body, method) == hasattr(definition, method), (body, method)
+            if hasattr(definition, method):
+                signatures = [list(inspect.signature(getattr(c, method)).parameters) for c in (body, definition)]
+                assert signatures[0] == signatures[1], (body, method)
+
+
+def test_plain_engine_takes_the_plain_body():
+    assert type(Ops("plain").softmax((2, 3), 1)).__module__ == "netcli.arrays.plain.softmax"
+
+
+def test_a_body_that_declines_is_passed_over(monkeypatch):
+    class Never:
+        def __init__(self, *args):
+            raise Unsupported("not today")
+
+    monkeypatch.setattr("netcli.arrays.plain.sum.Sum", Never)
+    monkeypatch.setitem(BODIES, "softmax", ("plain.sum:Sum", "plain.softmax:Softmax"))
+    ops = Ops()
+    assert type(ops.softmax((2, 3), 1)).__module__ == "netcli.arrays.plain.softmax"
+    assert ops.declined == {"softmax": "not today"}
+
+
+# x (images, channels, *size), filters, kernel, stride, pad, dilation, group, bias
+CONVOLUTIONS = {
+    "3x3": ((2, 3, 5, 6), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1, True),
+    "1x1": ((2, 3, 4, 5), 4, (1, 1), (1, 1), (0, 0), (1, 1), 1, True),
+    "1x1, stride 2": ((2, 3, 5, 6), 4, (1, 1), (2, 2), (0, 0), (1, 1), 1, False),
+    "1x1, groups": ((2, 4, 3, 3), 6, (1, 1), (1, 1), (0, 0), (1, 1), 2, True),
+    "uneven": ((2, 2, 7, 8), 3, (2, 4), (3, 1), (0, 2), (1, 1), 1, True),
+    "dilated": ((1, 2, 9, 8), 3, (3, 2), (2, 1), (2, 1), (2, 3), 1, True),
+    "groups": ((2, 4, 6, 5), 6, (3, 3), (2, 2), (1, 1), (1, 1), 2, True),
+    "depthwise": ((2, 6, 6, 5), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6, True),
+    "depthwise, two each": ((2, 3, 6, 5), 6, (3, 3), (2, 2), (1, 1), (1, 1), 3, False),
+    "signal": ((3, 2, 9), 4, (3,), (2,), (1,), (2,), 1, True),
+    "volume": ((2, 3, 4, 5, 3), 2, (3, 2, 2), (1, 2, 1), (1, 0, 1), (1, 1, 1), 1, True),
+    "filter as large as the image": ((2, 3, 4, 5), 2, (4, 5), (1, 1), (0, 0), (1, 1), 1, True),
+}
+
+
+@bodies("conv")
+@dtypes
+@layouts
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_conv(body, dtype, layout, name):
+    check_conv(body, Arrays(dtype, layout), *CONVOLUTIONS[name])
+
+
+@pytest.mark.parametrize("block", [1, 1500, 3000])
+@pytest.mark.parametrize("name", ["3x3", "dilated", "groups", "volume"])
+def test_conv_in_blocks(monkeypatch, block, name):
+    monkeypatch.setattr("netcli.arrays.plain.conv.BLOCK_BYTES", block)
+    check_conv("plain.conv:Conv", Arrays("f8"), *CONVOLUTIONS[name])
+
+
+def check_conv(body, arrays, shape, filters, kernel, stride, pad, dilation, group, bias):
+    conv = plan(body, shape, filters, kernel, stride, pad, dilation, group, bias, arrays.dtype)
+    x = arrays.normal(*shape)
+    w = arrays.rng.standard_normal((filters, shape[1] // group, *kernel)).astype(arrays.dtype)
+    b = arrays.rng.standard_normal(filters).astype(arrays.dtype) if bias else None
+
+    def forward(x, w, b):
+        return references.conv(x, w, b, stride, pad, dilation, group)
+
+    want = forward(x, w, b)
+    assert conv.y_shape == want.shape
+    y = arrays.dirty(*want.shape)
+    conv.forward(x, w, b, y)
+    arrays.close(y, want)
+
+    dy = arrays.normal(*want.shape)
+    dx = arrays.dirty(*shape)
+    conv.backward_data(dy, w, dx)
+    check_gradient(arrays, lambda x: forward(x, w, b), x, dy, dx)
+
+    dw, db = np.full(w.shape, np.nan, arrays.dtype), np.full(filters, np.nan, arrays.dtype) if bias else None
+    conv.backward_weights(x, dy, dw, db, False)
+    check_gradient(arrays, lambda w: forward(x, w, b), w, dy, dw)
+    if bias:
+        check_gradient(arrays, lambda b: forward(x, w, b), b, dy, db)
+
+    check_weights_added(arrays, lambda *gradients: conv.backward_weights(x, dy, *gradients), dw, db)
+
+
+def check_weights_added(arrays, backward_weights, dw, db):
+    """add sums into what is there; None is left out."""
+    more, more_db = np.ones_like(dw), None if db is None else np.ones_like(db)
+    backward_weights(more, more_db, True)
+    arrays.close(more, dw + 1)
+    if db is not None:
+        arrays.close(more_db, db + 1)
+        backward_weights(None, more_db, True)
+        arrays.close(more_db, 2 * db + 1)
+    backward_weights(more, None, True)
+    arrays.close(more, 2 * dw + 1)
+
+
+@bodies("inner_product")
+@dtypes
+@layouts
+@pytest.mark.parametrize(
+    ("shape", "axis", "filters", "transpose", "bias"),
+    [
+        ((3, 4), 1, 5, False, True),
+        ((2, 3, 4, 5), 1, 6, False, True),
+        ((2, 3, 4, 5), 1, 6, True, False),
+        ((2, 3, 4, 5), 2, 4, True, True),
+        ((2, 3, 4), 2, 2, False, False),
+        ((4, 5), 0, 3, False, True),
+    ],
+)
+def test_inner_product(body, dtype, layout, shape, axis, filters, transpose, bias):
+    arrays = Arrays(dtype, layout)
+    product = plan(body, shape, axis, filters, transpose, bias, arrays.dtype)
+    rows, length = count_of(shape[:axis]), count_of(shape[axis:])
+    x = arrays.normal(*shape)
+    w = arrays.rng.standard_normal((length, filters) if transpose else (filters, length)).astype(dtype)
+    b = arrays.rng.standard_normal(filters).astype(dtype) if bias else None
+
+    def forward(x, w, b):
+        y = np.dot(np.ascontiguousarray(x).reshape(rows, length), w if transpose else w.T)
+        return (y if b is None else y + b).reshape(*shape[:axis], filters)
+
+    want = forward(np.float64(x), np.float64(w), None if b is None else np.float64(b))
+    assert product.y_shape == want.shape
+    y = arrays.dirty(*want.shape)
+    product.forward(x, w, b, y)
+    arrays.close(y, want)
+
+    dy, dx = arrays.normal(*want.shape), arrays.dirty(*shape)
+    product.backward_data(dy, w, dx)
+    check_gradient(arrays, lambda x: forward(x, w, b), x, dy, dx)
+    dw, db = np.full(w.shape, np.nan, dtype), np.full(filters, np.nan, dtype) if bias else None
+    product.backward_weights(x, dy, dw, db, False)
+    check_gradient(arrays, lambda w: forward(x, w, b), w, dy, dw)
+    if bias:
+        check_gradient(arrays, lambda b: forward(x, w, b), b, dy, db)
+    check_weights_added(arrays, lambda *gradients: product.backward_weights(x, dy, *gradients), dw, db)
+
+
+# (height, width), (rows, columns) of the result, kernel, stride, pad
+POOLS = {
+    "2x2/2": ((6, 8), (3, 4), (2, 2), (2, 2), (0, 0)),
+    "overlapping": ((7, 9), (3, 4), (3, 3), (2, 2), (0, 0)),
+    "last window beyond the image": ((8, 9), (4, 4), (3, 3), (2, 2), (0, 0)),
+    "padded": ((5, 6), (5, 6), (3, 3), (1, 1), (1, 1)),
+    "padded, last window beyond the padding": ((6, 7), (4, 4), (3, 3), (2, 2), (1, 1)),
+    "uneven": ((6, 5), (4, 4), (3, 2), (2, 1), (1, 0)),
+    "whole image": ((4, 5), (1, 1), (4, 5), (1, 1), (0, 0)),
+    "kernel larger than the image": ((2, 3), (1, 1), (3, 4), (2, 2), (0, 0)),
+    "windows outside the image": ((6, 4), (4, 2), (1, 2), (2, 3), (0, 0)),
+}
+
+
+@bodies("pool")
+@dtypes
+@layouts
+@pytest.mark.parametrize("method", ["max", "ave"])
+@pytest.mark.parametrize("name", POOLS)
+def test_pool(body, dtype, layout, method, name):
+    size, out, kernel, stride, pad = POOLS[name]
+    arrays = Arrays(dtype, layout)
+    x_shape, y_shape = (2, 3, *size), (2, 3, *out)
+    wants_mask = method == "max"
+    pool = plan(body, x_shape, y_shape, method, kernel, stride, pad, wants_mask, arrays.dtype)
+    # Few values, so that many are equal.
+    x = arrays.of(arrays.rng.integers(-2, 3, x_shape))
+    want, mask, backward = references.pool(x, out, method, kernel, stride, pad)
+    y, dy, dx = arrays.dirty(*y_shape), arrays.normal(*y_shape), arrays.dirty(*x_shape)
+    pool.forward(x, y)
+    arrays.close(y, want)
+    if wants_mask:
+        np.testing.assert_array_equal(pool.mask, mask)
+    pool.backward(dy, dx)
+    arrays.close(dx, backward(dy))
+
+
+@pytest.mark.parametrize("body", ["plain.pool:Pool"])
+def test_pool_never_takes_what_is_not_a_number(body):
+    arrays = Arrays("f4")
+    values = np.full((1, 1, 4, 4), np.nan)
+    values[0, 0, 0, 1], values[0, 0, 3] = 7, [-np.inf, 1, np.nan, 3]
+    x, y, dx = arrays.of(values), arrays.dirty(1, 1, 2, 2), arrays.dirty(1, 1, 4, 4)
+    pool = plan(body, x.shape, y.shape, "max", (2, 2), (2, 2), (0, 0), True, arrays.dtype)
+    pool.forward(x, y)
+    np.testing.assert_array_equal(y[0, 0], [[7, np.finfo("f4").min], [1, 3]])
+    np.testing.assert_array_equal(pool.mask[0, 0], [[1, -1], [13, 15]])
+    pool.backward(arrays.of(np.ones(y.shape)), dx)
+    assert dx.sum() == 3
+
+
+@bodies("pool")
+def test_pool_of_a_large_window(body):
+    arrays = Arrays("f4")
+    x = arrays.normal(1, 2, 20, 300)
+    pool = plan(body, x.shape, (1, 2, 1, 1), "max", (20, 300), (1, 1), (0, 0), True, arrays.dtype)
+    y, dx = arrays.dirty(1, 2, 1, 1), arrays.dirty(*x.shape)
+    pool.forward(x, y)
+    np.testing.assert_array_equal(pool.mask.reshape(2), x.reshape(2, -1).argmax(1))
+    pool.backward(arrays.of(np.ones(y.shape)), dx)
+    np.testing.assert_array_equal(dx, x == x.max((2, 3), keepdims=True))
+
+
+@bodies("lrn")
+@dtypes
+@layouts
+@pytest.mark.parametrize(
+    ("region", "size", "alpha", "beta", "k"),
+    [
+        ("across", 5, 0.3, 0.75, 1.0),
+        ("across", 3, 1.0, 0.6, 2.0),
+        ("across", 15, 0.3, 0.75, 1.0),
+        ("across", 1, 0.5, 0.75, 1.0),
+        ("within", 3, 1.2, 0.75, 1.0),
+        ("within", 5, 0.4, 0.5, 1.0),
+    ],
+)
+def test_lrn(body, dtype, layout, region, size, alpha, beta, k):
+    arrays = Arrays(dtype, layout)
+    shape = (2, 7, 3, 4)
+    lrn = plan(body, shape, region, size, alpha, beta, k, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    lrn.forward(x, y)
+    arrays.close(y, references.lrn(x, region, size, alpha, beta, k))
+    lrn.backward(x, y, dy, dx)
+    check_gradient(arrays, lambda x: references.lrn(x, region, size, alpha, beta, k), x, dy, dx)
+
+
+@bodies("batch_norm")
+@dtypes
+@layouts
+@pytest.mark.parametrize("shape", [(3, 4, 2, 5), (6, 3), (2, 3, 4), (2, 3, 2, 3, 2)])
+@pytest.mark.parametrize("use_global", [False, True])
+def test_batch_norm(body, dtype, layout, shape, use_global):
+    arrays = Arrays(dtype, layout)
+    norm = plan(body, shape, 1e-3, use_global, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    mean, var = np.full((2, shape[1]), np.nan, dtype)
+    if use_global:
+        mean[:], var[:] = arrays.rng.standard_normal(shape[1]), arrays.rng.uniform(0.5, 2, shape[1])
+    means, variances = np.float64(mean), np.float64(var)
+
+    def forward(x):
+        return references.batch_norm(x, means, variances, 1e-3, use_global)
+
+    want = forward(np.float64(x))
+    norm.forward(x, mean, var, y)
+    arrays.close(y, want)
+    arrays.close(mean, means)
+    arrays.close(var, variances)
+    norm.backward(x, mean, var, dy, dx)
+    check_gradient(arrays, forward, x, dy, dx)
+
+    over = x.copy(order="K")  # y is x, dx is dy
+    norm.forward(over, mean, var, over)
+    arrays.close(over, want)
+    norm.backward(x, mean, var, dy, dy)
+    arrays.close(dy, dx)
+
+
+@bodies("softmax")
+@dtypes
+@layouts
+@pytest.mark.parametrize(("shape", "axis"), [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4), 2), ((3, 4), 0), ((5,), 0)])
+def test_softmax(body, dtype, layout, shape, axis):
+    arrays = Arrays(dtype, layout)
+    softmax = plan(body, shape, axis, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    x += 500  # exp(500) is no float32
+    softmax.forward(x, y)
+    want = references.softmax(np.float64(x), axis)
+    arrays.close(y, want)
+    softmax.backward(y, dy, dx)
+    check_gradient(arrays, lambda x: references.softmax(x, axis), x, dy, dx)
+    softmax.forward(x, x)
+    arrays.close(x, want)
+    softmax.backward(y, dy, dy)
+    arrays.close(dy, dx)
+
+
+@bodies("activation")
+@dtypes
+@layouts
+@pytest.mark.parametrize(
+    ("kind", "alpha"), [("relu", 0.0), ("relu", 0.1), ("elu", 1.0), ("elu", 0.5), ("sigmoid", 0.0), ("tanh", 0.0)]
+)
+def test_activation(body, dtype, layout, kind, alpha):
+    arrays = Arrays(dtype, layout)
+    shape = (2, 3, 4, 5)
+    activation = plan(body, kind, shape, alpha, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    x[np.abs(x) < 0.05] = 0.05  # a kink has no slope
+    want = references.activation(kind, alpha, np.float64(x))
+    activation.forward(x, y)
+    arrays.close(y, want)
+    activation.backward(x, y, dy, dx)
+    check_gradient(arrays, lambda x: references.activation(kind, alpha, x), x, dy, dx)
+    activation.forward(x, x)
+    arrays.close(x, want)
+    activation.backward(x, x, dy, dy)
+    arrays.close(dy, dx)
+
+
+@bodies("activation")
+def test_relu_has_no_slope_at_zero(body):
+    relu = plan(body, "relu", (3,), 0.0, np.dtype("f4"))
+    x, y, dx = np.array([-1, 0, 1], "f4"), np.empty(3, "f4"), np.empty(3, "f4")
+    relu.forward(x, y)
+    relu.backward(x, y, np.ones(3, "f4"), dx)
+    np.testing.assert_array_equal(dx, [0, 0, 1])
+
+
+@bodies("concat")
+@dtypes
+@layouts
+@pytest.mark.parametrize(
+    ("shape", "axis", "sizes"),
+    [((2, 0, 3, 4), 1, (2, 3, 1)), ((0, 3), 0, (2, 4)), ((2, 3, 0), 2, (1, 5)), ((2, 0), 1, (3,))],
+)
+def test_concat(body, dtype, layout, shape, axis, sizes):
+    arrays = Arrays(dtype, layout)
+    shapes = [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
+    concat = plan(body, shapes, axis, arrays.dtype)
+    xs = [arrays.normal(*s) for s in shapes]
+    want = np.concatenate(xs, axis)
+    assert concat.y_shape == want.shape
+    y = arrays.dirty(*want.shape)
+    concat.forward(xs, y)
+    np.testing.assert_array_equal(y, want)
+    dxs = [arrays.dirty(*s) for s in shapes]
+    concat.backward(y, [None, *dxs[1:]])
+    concat.backward(y, [*dxs[:1], *[None] * (len(dxs) - 1)])
+    for dx, x in zip(dxs, xs, strict=True):
+        np.testing.assert_array_equal(dx, x)
+
+
+@bodies("sum")
+@dtypes
+@layouts
+@pytest.mark.parametrize("coefficients", [(1.0, 1.0), (0.5, -1.5, 2.0), (3.0,), (1.0, 1.0, 1.0, 1.0)])
+def test_sum(body, dtype, layout, coefficients):
+    arrays = Arrays(dtype, layout)
+    xs = [arrays.normal(2, 3, 4, 5) for _ in coefficients]
+    want = sum(c * np.float64(x) for c, x in zip(coefficients, xs, strict=True))
+    total = plan(body, (2, 3, 4, 5), coefficients, arrays.dtype)
+    y = arrays.dirty(2, 3, 4, 5)
+    total.forward(xs, y)
+    arrays.close(y, want)
+    total.forward(xs, xs[0])
+    arrays.close(xs[0], want)
+
+
+@bodies("dropout")
+@dtypes
+@layouts
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 7, 1, 1)])
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5])
+def test_dropout(body, dtype, layout, shape, ratio):
+    arrays = Arrays(dtype, layout)
+    dropout = plan(body, shape, ratio, arrays.dtype)
+    x, y, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.dirty(*shape)
+    for major in (0, 1):
+        factor = references.dropout_mask(shape, ratio, 17, "dropout d", major) / (1 - ratio)
+        dropout.forward(x, y, 17, "dropout d", major)
+        arrays.close(y, x * factor)
+        dropout.backward(x, dx)
+        arrays.close(dx, x * factor)
+    dropout.forward(x, x, 17, "dropout d", 1)
+    arrays.close(x, y)
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_dropout_in_blocks(monkeypatch, block):
+    monkeypatch.setattr("netcli.arrays.plain.dropout.BLOCK", block)
+    x = np.ones(61, "f4")
+    dropout = plan("plain.dropout:Dropout", x.shape, 0.5, x.dtype)
+    dropout.forward(x, x, 3, "d", 2)
+    np.testing.assert_array_equal(x > 0, references.dropout_mask((61,), 0.5, 3, "d", 2))
+
+
+def test_dropout_keeps_its_share():
+    x = np.ones(100_000, "f4")
+    dropout = plan("plain.dropout:Dropout", x.shape, 0.2, x.dtype)
+    dropout.forward(x, x, 1, "d", 0)
+    assert abs((x > 0).mean() - 0.8) < 5 * (0.8 * 0.2 / x.size) ** 0.5
+    assert abs(x.mean() - 1) < 0.01
+
+
+@bodies("sgd")
+@dtypes
+@pytest.mark.parametrize(
+    ("momentum", "decay", "l1", "scale"), list(itertools.product((0, 0.9), (0, 0.1), (False, True), (1, 0.5)))
+)
+def test_sgd(body, dtype, momentum, decay, l1, scale):
+    count = 70_000  # more than a block
+    arrays = Arrays(dtype)
+    sgd = plan(body, count, arrays.dtype)
+    w, dw, h = arrays.rng.standard_normal((3, count)).astype(dtype)
+    w[:10] = 0  # of no sign
+    given = dw.copy()
+    want_w, want_h = references.sgd(*np.float64([w, dw, h]), 0.01, momentum, decay, l1, scale)
+    sgd.update(w, dw, h, 0.01, momentum, decay, l1, scale)
+    arrays.close(h, want_h)
+    arrays.close(w, want_w)
+    np.testing.assert_array_equal(dw, given)
