@@ -46,6 +46,12 @@ def words(seed: int, purpose: str, major: int, first: int, count: int, blocks: i
     return bits.random_raw(count * blocks * WORDS).reshape(count, blocks * WORDS)
 
 
+def permutation(seed: int, purpose: str, major: int, count: int) -> Any:
+    """0 .. count-1 in random order: by the rank of their words, so the same from every version of NumPy."""
+    drawn = words(seed, purpose, major, 0, -(-count // WORDS)).reshape(-1)[:count]
+    return np.argsort(drawn, kind="stable")
+
+
 def below(word: Any, limit: Any) -> Any:
     """Whole numbers 0 .. limit-1 from 64-bit words, by the high part of word * limit; limit < 2**32."""
     return ((word >> np.uint64(32)) * np.asarray(limit, np.uint64)) >> np.uint64(32)

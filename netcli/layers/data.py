@@ -1,0 +1,71 @@
+"""Records of a database, in order.
+
+Same batches as Caffe's data_layer.cpp.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from netcli.errors import DataError, NetcliError
+from netcli.layers.base import layer
+from netcli.layers.batches import BatchLayer, Source
+from netcli.sources.datum import read_datum
+from netcli.sources.lmdb_reader import LmdbReader, holds_lmdb
+
+log = logging.getLogger("netcli")
+
+LEVELDB = 0  # DataParameter.DB in caffe.proto
+
+
+@layer("Data", param="data_param")
+class Data(BatchLayer):
+    """The records of an LMDB in the order of their keys, over and over.
+
+    top     data    (batch_size, C, H, W), after transform_param; H and W of the first record of the batch
+            label   (batch_size,), where there is a second top
+    param   source        the database's folder
+            backend       LMDB; an LMDB is read as one whatever this says, for Caffe's default is LEVELDB
+            batch_size    records
+            prefetch      batches made ahead, default 4
+            force_encoded_color   decode images to 3 channels; as transform_param.force_color
+            rand_skip     has no effect, as in Caffe
+    """
+
+    def open_source(self) -> Source:
+        if not self.p.source:
+            raise NetcliError("data_param needs source, the folder of a database")
+        if self.p.rand_skip:
+            log.warning("layer '%s': rand_skip has no effect in Data layers, as in Caffe", self.name)
+        path = self.find(self.p.source)
+        if self.p.backend == LEVELDB and holds_lmdb(path):
+            log.warning(
+                "layer '%s': backend is LEVELDB (Caffe's default), but %s is an LMDB and read as one", self.name, path
+            )
+        color = True if self.p.force_encoded_color else self.transform.color
+        return Database(LmdbReader(path), color)
+
+
+class Database:
+    """The records of an LMDB as a source; the same order in every epoch."""
+
+    def __init__(self, reader: LmdbReader, color: bool | None) -> None:
+        self._reader = reader
+        self._color = color
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def record(self, epoch: int, index: int) -> tuple[Any, int]:
+        try:
+            return read_datum(self._reader[index][1], self._color)
+        except DataError as fault:
+            raise DataError(f"{self.name(epoch, index)}: {fault.message}") from None
+
+    def name(self, epoch: int, index: int) -> str:
+        key = self._reader[index][0].decode(errors="replace")
+        return f"{self._reader.path}: record {index} ('{key}')"
+
+    def close(self) -> None:
+        self._reader.close()

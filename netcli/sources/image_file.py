@@ -1,0 +1,79 @@
+"""Image files to arrays and back, by Pillow, in the way Caffe's OpenCV had them.
+
+Pillow and OpenCV decode a JPEG to the same bytes (both by libjpeg-turbo).  An orientation in the EXIF
+data is not followed, as in Caffe's day.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from netcli.errors import DataError
+
+FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP"}
+JPEG_QUALITY = 95  # OpenCV's default in imencode
+
+
+def decode_image(data: bytes, color: bool | None = None) -> Any:
+    """(C, H, W) uint8 in 0..255 of a file's bytes; 3 channels are BGR, 4 are BGRA.
+
+    color: 3 channels (True), 1 (False), or as many as the file has (None)
+    Raises DataError, which says what is wrong but not with which file.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return _array(image, color)
+    except UnidentifiedImageError:
+        raise DataError("not an image file of a known kind") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as fault:
+        raise DataError(f"an image that can't be decoded: {fault}") from None
+
+
+def read_image(path: str, color: bool | None = None) -> Any:
+    """`decode_image` of the file at `path`; raises DataError, which names the file."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as fault:
+        raise DataError(f"{path} can't be read: {fault.strerror}") from None
+    try:
+        return decode_image(data, color)
+    except DataError as fault:
+        raise DataError(f"{path}: {fault.message}") from None
+
+
+def _array(image: Image.Image, color: bool | None) -> Any:
+    if color is False:
+        # libjpeg's own grey, which is a JPEG's luma channel; OpenCV asks for the same.
+        image.draft("L", None)
+    if image.mode.startswith("I"):  # 16 bits of grey, of which OpenCV keeps the upper 8
+        grey = (np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8)
+        return np.repeat(grey[None], 3 if color else 1, axis=0)
+    if color is None:
+        has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        mode = "L" if image.mode in ("1", "L") else "RGBA" if has_alpha else "RGB"
+    else:
+        mode = "RGB" if color else "L"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    if mode == "L":
+        return pixels[None]
+    order = [2, 1, 0] if mode == "RGB" else [2, 1, 0, 3]
+    return pixels[..., order].transpose(2, 0, 1)
+
+
+def encode_image(image: Any, kind: str) -> bytes:
+    """The bytes of an image file of `kind` ('jpg', 'png', ...) from (C, H, W) uint8, C 1 or 3 (BGR)."""
+    try:
+        name = FORMATS[kind.lower()]
+    except KeyError:
+        raise DataError(f"images can't be encoded as '{kind}', only as {', '.join(FORMATS)}") from None
+    pixels = image[0] if image.shape[0] == 1 else image[::-1].transpose(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        file, name, **({"quality": JPEG_QUALITY} if name == "JPEG" else {})
+    )
+    return file.getvalue()

@@ -1,0 +1,85 @@
+"""Lists of images: a text file of lines `path label`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netcli.errors import DataError
+
+SHOWN = 3  # faults named in a sentence before it says how many more there are
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """The entries of a list file, in its order."""
+
+    file: str
+    paths: list[str]
+    labels: np.ndarray  # int32
+    lines: np.ndarray  # int32, the line of each entry, from 1
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def place(self, index: int) -> str:
+        """`list.txt:7`, for a sentence on entry `index`."""
+        return f"{self.file}:{self.lines[index]}"
+
+
+def read_list(file: str) -> ImageList:
+    """Read a list; the label follows the last space, so that a path may have spaces.
+
+    Lines with nothing on them are passed over.  Raises DataError where the file can't be read, is empty, or
+    has lines of another form: how many, and the first of them.
+    """
+    try:
+        with open(file, "rb") as stream:
+            text = stream.read()
+    except OSError as fault:
+        raise DataError(f"{file} can't be read: {fault.strerror}") from None
+    paths: list[str] = []
+    labels: list[int] = []
+    lines: list[int] = []
+    faults: list[str] = []
+    for number, line in enumerate(text.split(b"\n"), 1):
+        entry = line.rstrip()
+        if not entry:
+            continue
+        path, _, label = entry.rpartition(b" ")
+        if not path or not _is_label(label):
+            faults.append(f"line {number} ({os.fsdecode(entry)[:60]!r})")
+            continue
+        paths.append(os.fsdecode(path))
+        labels.append(int(label))
+        lines.append(number)
+    if faults:
+        raise DataError(
+            f"{file}: {named(faults, len(paths) + len(faults), 'line')} not of the form 'path label', with a whole "
+            "number after the last space"
+        )
+    if not paths:
+        raise DataError(f"{file} lists no images")
+    return ImageList(file, paths, np.array(labels, np.int32), np.array(lines, np.int32))
+
+
+def _is_label(text: bytes) -> bool:
+    digits = text[1:] if text[:1] in (b"-", b"+") else text
+    return digits.isdigit() and len(digits) <= 10 and -(2**31) <= int(text) < 2**31
+
+
+def named(faults: Sequence[str], total: int, what: str) -> str:
+    """`3 of 100 lines (a, b, c) are`: a count and the first of several faults."""
+    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    noun, verb = what if total == 1 else f"{what}s", "is" if len(faults) == 1 else "are"
+    return f"{len(faults)} of {total} {noun} ({', '.join(faults[:SHOWN])}{more}) {verb}"
+
+
+def with_root(root: str, path: str) -> str:
+    """The file of a list's entry: `root` + `path` as Caffe joins them, with the `/` that a folder's name may lack."""
+    if root and not root.endswith("/") and os.path.isdir(root):
+        root += "/"
+    return root + path

@@ -1,0 +1,142 @@
+"""Reading an LMDB: its records by their number in the order of keys."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Any
+
+import lmdb
+
+from netcli.errors import DataError
+from netcli.sources.lmdb_pages import check_file
+
+DATA_FILE = "data.mdb"
+MARK_EVERY = 256  # records between two keys that are remembered to seek by
+
+
+def holds_lmdb(path: str) -> bool:
+    """Whether the folder `path` has an LMDB's data file."""
+    return os.path.isfile(os.path.join(path, DATA_FILE))
+
+
+def holds_leveldb(path: str) -> bool:
+    """Whether the folder `path` has what every LevelDB has."""
+    return os.path.isfile(os.path.join(path, "CURRENT"))
+
+
+def check_database(path: str) -> None:
+    """Raise DataError unless `path` is the folder of an LMDB whose file is whole."""
+    if not os.path.exists(path):
+        raise DataError(f"there is no database {path}")
+    if not os.path.isdir(path):
+        raise DataError(f"{path} is a file; an LMDB is named by the folder that holds its {DATA_FILE}")
+    if not holds_lmdb(path):
+        if holds_leveldb(path):
+            raise DataError(f"{path} is a LevelDB, which is not read yet; make it an LMDB with convert-images")
+        raise DataError(f"{path} is not an LMDB: the folder holds no {DATA_FILE}")
+    try:
+        check_file(os.path.join(path, DATA_FILE))
+    except OSError as fault:
+        raise DataError(f"{path} can't be read: {fault.strerror}") from None
+
+
+class _Environments:
+    """The open environments of the process: LMDB allows each to be open once, and layers may share one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[tuple[int, int], list[Any]] = {}  # (device, inode) -> [environment, users]
+
+    def take(self, path: str) -> tuple[tuple[int, int], Any]:
+        status = os.stat(os.path.join(path, DATA_FILE))
+        key = (status.st_dev, status.st_ino)
+        with self._lock:
+            if key not in self._open:
+                # No lock file: the folder may be read-only, and nobody writes to a database in use.
+                self._open[key] = [lmdb.open(path, readonly=True, lock=False, create=False), 0]
+            self._open[key][1] += 1
+            return key, self._open[key][0]
+
+    def give_back(self, key: tuple[int, int]) -> None:
+        with self._lock:
+            entry = self._open[key]
+            entry[1] -= 1
+            if not entry[1]:
+                del self._open[key]
+                entry[0].close()
+
+
+_environments = _Environments()
+
+
+class LmdbReader:
+    """The records of the LMDB in folder `path`, numbered from 0 in the order of their keys.
+
+    Reading one after the other is a step of a cursor; reading elsewhere starts from the nearest key
+    remembered (every 256th of those passed so far).  For one thread at a time.
+    Raises DataError for what is missing, cut off, empty or no LMDB.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        check_database(path)
+        try:
+            self._key, environment = _environments.take(path)
+        except (lmdb.Error, OSError) as fault:
+            raise DataError(f"{path} can't be opened as an LMDB: {fault}") from None
+        self._transaction = environment.begin()
+        self._cursor = self._transaction.cursor()
+        self._count: int = self._transaction.stat()["entries"]
+        self._at = -1  # the record the cursor is on
+        self._marks: list[bytes] = []  # keys of the records 0, 256, 512, ...
+        if not self._count:
+            self.close()
+            raise DataError(f"{path} holds no records")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[bytes, bytes]:
+        """Key and value of record `index`, 0 .. len - 1."""
+        if not 0 <= index < self._count:
+            raise IndexError(f"record {index} of {self._count}")
+        self._move(index)
+        key, value = self._cursor.item()
+        return key, value
+
+    def _move(self, index: int) -> None:
+        mark = min(index // MARK_EVERY, len(self._marks) - 1)
+        if not self._at <= index or self._at < mark * MARK_EVERY:
+            if mark < 0:
+                self._cursor.first()
+                self._at = 0
+                self._remember()
+            else:
+                self._cursor.set_key(self._marks[mark])
+                self._at = mark * MARK_EVERY
+        while self._at < index:
+            self._cursor.next()
+            self._at += 1
+            self._remember()
+
+    def _remember(self) -> None:
+        if self._at == len(self._marks) * MARK_EVERY:
+            self._marks.append(self._cursor.key())
+
+    def close(self) -> None:
+        """Give the database back; harmless the second time."""
+        if self._transaction is not None:
+            self._cursor.close()
+            self._transaction.abort()
+            self._transaction = None
+            _environments.give_back(self._key)
+
+    def __enter__(self) -> LmdbReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
