@@ -1,0 +1,173 @@
+"""The memory plan: blobs whose lives do not overlap lie in the same place.
+
+Note [Lives]: time runs through the forward pass (layer i at time i) and then through the backward
+pass (layer i at time 2 L - 1 - i).  A buffer lives from the first time a layer may touch it to the last.
+A layer may touch the data of its bottoms and tops in its forward and in its backward, the diff of a bottom
+it writes and of a top whose gradient has arrived in its backward, and nothing else.  So activations of a
+training net live until their backward, diffs for two or three layers, and a test net needs about two
+blobs at a time.  In place, Split, Flatten and Reshape make several blobs look at one `Buffer`,
+which is what is planned here.
+
+What somebody outside may look at after a pass keeps memory of its own: parameters, tops of layers
+without bottoms, outputs, losses, diffs that nobody writes, and blobs kept by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.device import ALIGNMENT, Device
+from netcli.blob import Blob, Buffer
+from netcli.layers.base import Layer
+from netcli.net.gradients import Backward
+
+
+@dataclass
+class Life:
+    """A buffer, and the times of its first and last use."""
+
+    buffer: Buffer
+    first: int
+    last: int
+    offset: int = 0  # bytes from the start of the arena
+
+    @property
+    def size(self) -> int:
+        """Bytes, rounded up to the alignment."""
+        return -(-self.buffer.nbytes // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass
+class MemoryPlan:
+    """What a net's arrays take, in bytes; nothing is taken before `take`.
+
+    parameters   data of all parameters; gradients: their diffs, where they learn
+    activations  data of all other blobs, as if none shared
+    diffs        diffs of all other blobs that hold a gradient, as if none shared
+    arena        the stretch in which those that share lie; apart: those that do not
+    """
+
+    parameters: int = 0
+    gradients: int = 0
+    activations: int = 0
+    diffs: int = 0
+    arena: int = 0
+    apart: int = 0
+    lives: list[Life] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Everything but the solver's history and the layers' work space."""
+        return self.parameters + self.gradients + self.arena + self.apart
+
+    def take(self, device: Device, old: Any = None) -> Any:
+        """Take the arena, or use the `old` one where that suffices, and give each buffer its place; returns it."""
+        arena = old
+        if arena is None or arena.size < self.arena:
+            arena = device.empty(self.arena, np.uint8)
+            arena.fill(0)
+        for life in self.lives:
+            start, buffer = life.offset, life.buffer
+            buffer.place(arena[start : start + buffer.nbytes].view(buffer.dtype))
+        return arena
+
+    def leave(self, device: Device) -> None:
+        """Give each buffer memory of its own, with what it holds."""
+        for life in self.lives:
+            held = life.buffer.array
+            life.buffer.place(device.empty(held.size, held.dtype))
+            life.buffer.array[:] = held
+        self.lives = []
+
+
+def make_plan(
+    layers: Sequence[Layer],
+    bottoms: Sequence[Sequence[Blob]],
+    tops: Sequence[Sequence[Blob]],
+    backward: Sequence[Backward],
+    kept: Iterable[Blob],
+    share: bool,
+) -> MemoryPlan:
+    """The plan of a net.
+
+    backward  of each layer; a net that never runs backward has none that runs
+    kept      blobs with memory of their own
+    share     False: all have
+    """
+    plan = MemoryPlan()
+    owned = {id(b.data_buffer): b for layer in layers for b in layer.blobs}
+    plan.parameters = sum(b.data_buffer.nbytes for b in owned.values())
+    learned = {
+        id(b.diff_buffer): b
+        for layer, run in zip(layers, backward, strict=True)
+        for b, learns in zip(layer.blobs, run.learning, strict=True)
+        if run.runs and learns
+    }
+    plan.gradients = sum(b.diff_buffer.nbytes for b in learned.values())
+
+    apart = {id(buffer) for blob in kept for buffer in (blob.data_buffer, blob.diff_buffer)} | set(owned)
+    data = _data_lives(bottoms, tops, backward)
+    diffs = _diff_lives(bottoms, tops, backward)
+    plan.activations = sum(life.buffer.nbytes for key, life in data.items() if key not in owned)
+    plan.diffs = sum(life.buffer.nbytes for life in diffs.values())
+    lives = {**data, **diffs}
+    plan.lives = [life for key, life in lives.items() if share and key not in apart and life.size]
+    plan.apart = plan.activations + plan.diffs - sum(life.buffer.nbytes for life in plan.lives)
+    plan.arena = place(plan.lives)
+    return plan
+
+
+def _use(lives: dict[int, Life], buffer: Buffer, time: int) -> None:
+    life = lives.setdefault(id(buffer), Life(buffer, time, time))
+    life.first, life.last = min(life.first, time), max(life.last, time)
+
+
+def _data_lives(
+    bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]
+) -> dict[int, Life]:
+    lives: dict[int, Life] = {}
+    for i, (bottom, top, run) in enumerate(zip(bottoms, tops, backward, strict=True)):
+        for blob in (*bottom, *top):
+            _use(lives, blob.data_buffer, i)
+            if run.runs:
+                _use(lives, blob.data_buffer, 2 * len(backward) - 1 - i)
+    return lives
+
+
+def _diff_lives(
+    bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]
+) -> dict[int, Life]:
+    lives: dict[int, Life] = {}
+    for i, (bottom, top, run) in enumerate(zip(bottoms, tops, backward, strict=True)):
+        if run.runs:
+            written = [b for b, propagates in zip(bottom, run.propagate, strict=True) if propagates]
+            read = [t for t, arrives in zip(top, run.arrives, strict=True) if arrives]
+            for blob in (*written, *read):
+                _use(lives, blob.diff_buffer, 2 * len(backward) - 1 - i)
+    return lives
+
+
+def place(lives: Sequence[Life]) -> int:
+    """Give each life an offset so that no two that overlap in time overlap in place; returns the bytes needed.
+
+    Largest first, each at the lowest gap that takes it: the greedy-by-size rule of Pisarchyk & Lee, "Efficient
+    Memory Management for Deep Neural Net Inference", 2020, arXiv:2001.03288.
+    """
+    order = sorted(lives, key=lambda life: -life.size)
+    # first, last, start and end of those placed so far
+    placed = np.zeros((4, len(order)), np.int64)
+    for n, life in enumerate(order):
+        first, last, start, end = placed[:, :n]
+        meets = (first <= life.last) & (last >= life.first)
+        starts, ends = start[meets], end[meets]
+        by_start = np.argsort(starts, kind="stable")
+        # The gap before each of them begins where all that start lower have ended.
+        before = np.maximum.accumulate(np.concatenate([[0], ends[by_start]]))
+        fits = starts[by_start] - before[:-1] >= life.size
+        life.offset = int(before[np.argmax(fits)] if fits.any() else before[-1])
+        placed[:, n] = life.first, life.last, life.offset, life.offset + life.size
+    return int(placed[3].max(initial=0))

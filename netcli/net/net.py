@@ -1,0 +1,294 @@
+"""Net: layers built from a prototxt, joined by blobs, with a forward and a backward pass."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.ops import Ops
+from netcli.blob import Blob
+from netcli.errors import NetcliError
+from netcli.layers.base import TRAIN, Context, Layer
+from netcli.net import weights
+from netcli.net.gradients import plan_backward
+from netcli.net.graph import placed, wire
+from netcli.net.memory import MemoryPlan, make_plan
+from netcli.net.rules import net_state, select_layers
+from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
+from netcli.net.splits import insert_splits
+from netcli.prototxt.lines import Document
+from netcli.snapshots.caffemodel import Weights, write_weights
+
+log = logging.getLogger("netcli")
+
+
+class Net:
+    """A net in one phase.
+
+    document      NetParameter with its lines, upgraded
+    phase         TRAIN or TEST
+    level         of the net's state; None: as the net says itself
+    stages        of the net's state, beside its own
+    ops           the bodies to compute with; None: the fastest
+    seed          of all draws of its layers
+    allow_python  whether Python layers may run code
+    keep_blobs    True: every blob keeps memory of its own, so that a program may look at any of them after a
+                  pass, change them, and run ranges of layers; or the names of those that do
+    shared_with   a net whose parameters the layers of the same names look at, as test nets do
+    gradients     whether `backward` will be called; None: in TRAIN, and where the net says force_backward
+    dry           build and plan, but take no memory and fill no parameter: for `netcli summary`
+
+    Raises NetcliError with layer, file and line; all that can be found wrong is found before memory is taken.
+
+    document, a Document of NetParameter, is afterwards the net of this state with its splits: what is stored.
+    bottoms and tops are the blobs of each layer, bottom_names and top_names their names.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        phase: int,
+        *,
+        level: int | None = None,
+        stages: Iterable[str] = (),
+        ops: Ops | None = None,
+        dtype: Any = np.float32,
+        seed: int = 0,
+        allow_python: bool = False,
+        keep_blobs: bool | Collection[str] = False,
+        shared_with: Net | None = None,
+        gradients: bool | None = None,
+        dry: bool = False,
+    ) -> None:
+        selected = select_layers(document, net_state(document.message, phase, level, stages))
+        self.document = insert_splits(selected, _left_out(document, selected))
+        self.name: str = self.document.message.name
+        self.phase = phase
+        force: bool = self.document.message.force_backward
+        self.gradients = (phase == TRAIN or force) if gradients is None else gradients
+        self.keep_blobs = keep_blobs
+        file = document.lines.file
+        folder = os.path.dirname(os.path.abspath(file)) if file else None
+        self.context = Context(phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder)
+
+        graph = wire(self.document)
+        self.layer_names = [node.name for node in graph.nodes]
+        self.inputs, self.outputs = graph.inputs, graph.outputs
+        self.bottom_names = [[graph.blob_names[b] for b in node.bottoms] for node in graph.nodes]
+        self.top_names = [[graph.blob_names[t] for t in node.tops] for node in graph.nodes]
+        self._documents = [node.document for node in graph.nodes]
+        blobs = [Blob((), dtype, device=self.context.device) for _ in graph.blob_names]
+        self.blobs = dict(zip(graph.blob_names, blobs, strict=True))
+        self.bottoms = [[blobs[b] for b in node.bottoms] for node in graph.nodes]
+        self.tops = [[blobs[t] for t in node.tops] for node in graph.nodes]
+        self._loss_weights = [node.loss_weights for node in graph.nodes]
+        self.layers: list[Layer] = []
+        try:
+            self._set_up([node.cls for node in graph.nodes])
+            self.learnable: list[Parameter] = share_parameters(self.layers, self._documents)
+            shared = share_trained(self.layers, self._documents, shared_with.layers) if shared_with else set()
+            learning = [[lr_mult != 0 for lr_mult, _ in multipliers(layer)] for layer in self.layers]
+            self._backward = plan_backward(graph, learning, force, strict=self.gradients)
+            for layer, run in zip(self.layers, self._backward, strict=True):
+                layer.learning, layer.top_has_gradient = run.learning, run.arrives
+                run.runs &= self.gradients
+            self._arena: Any = None
+            self._plan(share=keep_blobs is not True)
+            if not dry:
+                self._fill(shared)
+                self._arena = self.memory.take(self.context.device)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- building
+
+    def _set_up(self, classes: list[type[Layer]]) -> None:
+        """Make the layers and find every shape."""
+        for cls, document, bottom, top in zip(classes, self._documents, self.bottoms, self.tops, strict=True):
+            if not document.message.HasField("phase"):
+                document.message.phase = self.phase
+            with placed(document):
+                layer = cls(document.message, self.context)
+                self.layers.append(layer)
+                layer.setup(bottom, top)
+                layer.reshape(bottom, top)
+        for name, count in Counter(self.layer_names).items():
+            if count > 1 and any(layer.blobs for layer in self.layers if layer.name == name):
+                log.warning("%d layers are named '%s'; weights are loaded into the first of them only", count, name)
+
+    def _plan(self, share: bool) -> None:
+        """Plan memory for the present shapes, and lay out what the passes run through."""
+        self._losses = [
+            (i, blob, weight)
+            for i, (top, of) in enumerate(zip(self.tops, self._loss_weights, strict=True))
+            for blob, weight in zip(top, of, strict=True)
+            if weight != 0
+        ]
+        self._zero_diffs = [
+            blob
+            for top, run in zip(self.tops, self._backward, strict=True)
+            for blob, arrives in zip(top, run.arrives, strict=True)
+            if run.runs and not arrives
+        ]
+        named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
+        kept = [self.blobs[name] for name in (*self.outputs, *named) if name in self.blobs]
+        kept += [blob for _, blob, _ in self._losses] + self._zero_diffs
+        kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
+        self.memory: MemoryPlan = make_plan(self.layers, self.bottoms, self.tops, self._backward, kept, share)
+        self._forward_steps = [
+            (layer.forward, bottom, top, [(blob, blob.shape) for blob in top])
+            for layer, bottom, top in zip(self.layers, self.bottoms, self.tops, strict=True)
+        ]
+        self._backward_steps = [
+            (i, layer.backward, self.tops[i], run.propagate, self.bottoms[i])
+            for i, (layer, run) in enumerate(zip(self.layers, self._backward, strict=True))
+            if run.runs
+        ][::-1]
+
+    def _fill(self, shared: Collection[str]) -> None:
+        # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
+        for layer, document in reversed(list(zip(self.layers, self._documents, strict=True))):
+            if layer.name not in shared:
+                layer.fill()
+                weights.set_given_blobs(layer, document)
+
+    # -- running
+
+    def forward(self, start: int = 0, end: int | None = None) -> float:
+        """Run layers `start` to `end` (included; None: the last); returns the loss.
+
+        A part of the layers only makes sense with keep_blobs=True, since others may have used the memory.
+        """
+        stop = len(self.layers) if end is None else end + 1
+        i = start
+        try:
+            for i in range(start, stop):
+                forward, bottom, top, shapes = self._forward_steps[i]
+                forward(bottom, top)
+                for blob, shape in shapes:
+                    if blob.shape is not shape:
+                        self._follow(i)
+                        break
+        except NetcliError:
+            with placed(self._documents[i]):
+                raise
+        if stop == len(self.layers):
+            self.context.passes += 1
+        loss = 0.0
+        for i, blob, weight in self._losses:
+            if start <= i < stop:
+                data = blob.data
+                loss += weight * float(data if data.ndim == 0 else data.sum())
+        return loss
+
+    def backward(self, start: int | None = None, end: int = 0) -> None:
+        """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""
+        if not self.gradients:
+            raise ValueError("this net was built with gradients=False")
+        for _, blob, weight in self._losses:
+            blob.diff.fill(weight)
+        if self.keep_blobs is not True:  # there a program may have set them
+            for blob in self._zero_diffs:
+                blob.clear_diff()
+        for i, backward, top, propagate, bottom in self._backward_steps:
+            if (start is None or i <= start) and i >= end:
+                backward(top, propagate, bottom)
+
+    def clear_diffs(self) -> None:
+        """Start the parameters' gradients anew."""
+        for parameter in self.learnable:
+            parameter.blob.clear_diff()
+
+    def reshape(self) -> None:
+        """Let every layer follow its bottoms' shapes, and plan memory anew; `forward` does so by itself."""
+        self._reshape(0)
+
+    def _follow(self, i: int) -> None:
+        """Layer i has given a top another shape in its forward: let the layers above follow.
+
+        While only layers without bottoms have run, nothing but their tops is in use, and those lie apart.
+        Further up (Filter, Python layers) blobs in the arena hold results of this pass, so that from
+        now on each has memory of its own.
+        """
+        if self.memory.lives and any(self.bottoms[j] for j in range(i + 1)):
+            self.memory.leave(self.context.device)
+            self._arena = None
+            self._plan(share=False)
+        self._reshape(i + 1)
+
+    def _reshape(self, first: int) -> None:
+        for i in range(first, len(self.layers)):
+            if self.bottoms[i]:  # the others know their shapes without being told
+                with placed(self._documents[i]):
+                    self.layers[i].reshape(self.bottoms[i], self.tops[i])
+        self._plan(share=bool(self.memory.lives))
+        self._arena = self.memory.take(self.context.device, self._arena)
+
+    # -- its state
+
+    @property
+    def params(self) -> dict[str, list[Blob]]:
+        """The parameters of each layer that has any; of layers of one name, the first's."""
+        params: dict[str, list[Blob]] = {}
+        for layer in self.layers:
+            if layer.blobs:
+                params.setdefault(layer.name, layer.blobs)
+        return params
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """The weight of each blob in the loss, where it has one."""
+        return {
+            name: weight
+            for names, of in zip(self.top_names, self._loss_weights, strict=True)
+            for name, weight in zip(names, of, strict=True)
+            if weight != 0
+        }
+
+    @property
+    def sources(self) -> dict[str, Layer]:
+        """The layers that bring data in, by name."""
+        return {layer.name: layer for layer in self.layers if layer.is_source}
+
+    def positions(self) -> dict[str, int]:
+        """Records that each source has given so far."""
+        return {name: source.position() for name, source in self.sources.items()}
+
+    def seek(self, positions: Mapping[str, int]) -> None:
+        """Let each source go on behind so many records; those not named stay where they are."""
+        for name, source in self.sources.items():
+            if name in positions:
+                source.seek(positions[name])
+
+    def load(self, source: Weights) -> list[str]:
+        """Take the parameters of the layers of the same names; returns the names that this net does not have.
+
+        Raises SnapshotError where counts or shapes differ.
+        """
+        return weights.load(self.layers, source)
+
+    @property
+    def weights_message(self) -> Any:
+        """NetParameter: name and layers, without their parameters' values."""
+        return weights.message_of(self.document.message)
+
+    def save(self, path: str, write_diff: bool = False) -> None:
+        """Write a caffemodel; raises SnapshotError."""
+        write_weights(path, self.weights_message, [layer.blobs for layer in self.layers], write_diff)
+
+    def close(self) -> None:
+        """Give back what the layers hold: threads, files, databases."""
+        for layer in self.layers:
+            layer.close()
+
+
+def _left_out(document: Document, selected: Document) -> dict[str, str]:
+    """The tops of the layers that were not selected, with those layers' names."""
+    inside = {top for layer in selected.message.layer for top in layer.top}
+    return {top: layer.name for layer in document.message.layer for top in layer.top if top not in inside}

@@ -1,0 +1,20 @@
+"""Files of weights and of solver states: written beside, synced, renamed; read with every length checked."""
+
+from netcli.snapshots.atomic import atomic_write
+from netcli.snapshots.blobproto import read_blob, write_blob
+from netcli.snapshots.caffemodel import LayerWeights, Weights, read_weights, write_weights
+from netcli.snapshots.solverstate import SolverState, newest_state, read_state, write_state
+
+__all__ = [
+    "LayerWeights",
+    "SolverState",
+    "Weights",
+    "atomic_write",
+    "newest_state",
+    "read_blob",
+    "read_state",
+    "read_weights",
+    "write_blob",
+    "write_state",
+    "write_weights",
+]

@@ -1,0 +1,57 @@
+"""Writing a file so that a reader never sees half of one, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from typing import BinaryIO
+
+from netcli.errors import Place, SnapshotError
+
+
+def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
+    """Write the file at `path` by `write(stream)`: it is there as a whole afterwards, or as it was before.
+
+    The bytes go to a file beside it, reach the disk, and then the name is moved over.  Nothing is left of a
+    write that fails or is interrupted.  Raises SnapshotError with the system's word for what is wrong.
+    """
+    folder = os.path.dirname(path)
+    beside = f"{path}.{secrets.token_hex(4)}.part"
+    try:
+        with _removed_on_failure(beside):
+            with open(beside, "xb") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(beside, path)
+        _sync_folder(folder or ".")
+    except OSError as fault:
+        if folder and not os.path.isdir(folder):
+            raise SnapshotError(f"can't be written: there is no folder {folder}", place=Place(path)) from None
+        raise SnapshotError(f"can't be written: {_words(fault)}", place=Place(path)) from None
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: str):  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except BaseException:  # KeyboardInterrupt too: the next run should not find half a file
+        with contextlib.suppress(OSError):
+            os.remove(path)
+        raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Let the new name reach the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _words(fault: OSError) -> str:
+    words = fault.strerror or str(fault)
+    return words[:1].lower() + words[1:]

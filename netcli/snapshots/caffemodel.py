@@ -1,0 +1,163 @@
+"""Caffemodels: a NetParameter in binary, each layer with its parameters' values.
+
+Read tolerantly: of each layer only its name, its type and its blobs, in the three forms that Caffe has had,
+
+    layer = 100    LayerParameter    name = 1  type = 2            blobs = 7
+    layers = 2     V1LayerParameter  name = 4  type = 5 (a number) blobs = 6
+                   V0: the same, its layer = 1 V0LayerParameter  name = 1  type = 2  blobs = 50
+
+so that a file of a fork whose other fields clash with ours is read all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from netcli.blob import Blob
+from netcli.errors import Place, SnapshotError
+from netcli.prototxt import schema
+from netcli.snapshots import wire
+from netcli.snapshots.atomic import atomic_write
+from netcli.snapshots.blobproto import Encoded, array_of, read_file
+
+LARGEST = 2**31 - 1  # bytes in a protobuf message
+NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
+BLOBS = 7  # in LayerParameter
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass
+class LayerWeights:
+    """A layer of a caffemodel; `type` is its number where the file is of the V1 form."""
+
+    name: str = ""
+    type: str = ""
+    blobs: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Weights:
+    """What a caffemodel holds; the arrays are read-only."""
+
+    path: str
+    name: str = ""
+    layers: list[LayerWeights] = field(default_factory=list)
+
+
+# What the numbers mean in a layer, by the number of the layer's own field in NetParameter.
+_LAYER_FIELDS = {
+    LAYER: {1: "name", 2: "type", BLOBS: "blob"},
+    LAYERS: {4: "name", 5: "type", 6: "blob", 1: "v0"},
+}
+_V0_FIELDS = {1: "name", 2: "type", 50: "blob"}
+
+
+def read_weights(path: str) -> Weights:
+    """Read a caffemodel; raises SnapshotError where the file is missing, of another kind, cut off or damaged."""
+    content = read_file(path, "caffemodel")
+    weights = Weights(path)
+    try:
+        for number, kind, value in wire.fields(content):
+            if kind == wire.BYTES and number == NAME:
+                weights.name = _text(value)
+            elif kind == wire.BYTES and number in _LAYER_FIELDS:
+                layer = LayerWeights()
+                try:
+                    _read_layer(value, _LAYER_FIELDS[number], layer)
+                except wire.WireError as fault:
+                    if not (layer.name or weights.layers):
+                        raise wire.WireError from None
+                    raise SnapshotError(f"is damaged in layer '{layer.name}': {fault}", place=Place(path)) from None
+                weights.layers.append(layer)
+    except wire.WireError as fault:
+        raise SnapshotError(_fault_sentence(content, weights, fault), place=Place(path)) from None
+    if not weights.layers:
+        raise SnapshotError(_other_kind(content), place=Place(path))
+    return weights
+
+
+def _read_layer(message: memoryview, meanings: dict[int, str], layer: LayerWeights) -> None:
+    for number, kind, value in wire.fields(message):
+        meaning = meanings.get(number)
+        if meaning == "type" and kind == wire.VARINT:
+            layer.type = _v1_type(wire.varint(value))
+        elif kind != wire.BYTES:
+            continue
+        elif meaning == "name":
+            layer.name = _text(value)
+        elif meaning == "type":
+            layer.type = _text(value)
+        elif meaning == "blob":
+            layer.blobs.append(array_of(value))
+        elif meaning == "v0":
+            _read_layer(value, _V0_FIELDS, layer)
+
+
+def _v1_type(number: int) -> str:
+    value = schema.V1LayerParameter.LayerType.DESCRIPTOR.values_by_number.get(number)
+    return str(number) if value is None else str(value.name)
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode("utf-8", "replace")
+
+
+def _fault_sentence(content: memoryview, weights: Weights, fault: wire.WireError) -> str:
+    cut = fault if isinstance(fault, wire.TruncatedError) else None
+    layer = LayerWeights()
+    if cut is not None and cut.number in _LAYER_FIELDS:
+        with contextlib.suppress(wire.WireError):  # what there is of the layer ends somewhere, too
+            _read_layer(cut.rest, _LAYER_FIELDS[cut.number], layer)
+    if layer.name:
+        return f"the file ends in the middle of layer '{layer.name}'"
+    if not weights.layers:
+        return _other_kind(content)
+    what = "the file ends too soon" if cut is not None else "the file is damaged"
+    return f"{what}, behind layer '{weights.layers[-1].name}'"
+
+
+def _other_kind(content: memoryview) -> str:
+    start = bytes(content[:1024])
+    if start.startswith(HDF5_SIGNATURE):
+        return "is an HDF5 file; weights are read from binary caffemodels"
+    if all(byte >= 0x20 or byte in b"\t\n\r" for byte in start):
+        return "is a text, not a binary caffemodel"
+    return "is not a caffemodel: no layers are in it"
+
+
+def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Blob]], write_diff: bool = False) -> None:
+    """Write a caffemodel; raises SnapshotError.
+
+    message  NetParameter: the name, and each layer without its blobs
+    blobs    the parameters of each layer of the message; write_diff: with their gradients
+    """
+    parts: list[bytes | Encoded] = [_bytes_field(NAME, message.name.encode())] if message.name else []
+    for layer, own in zip(message.layer, blobs, strict=True):
+        head = layer.SerializeToString()
+        encoded = [Encoded(blob.data, blob.diff if write_diff else None) for blob in own]
+        starts = [wire.put_bytes(BLOBS, blob.size) for blob in encoded]
+        size = len(head) + sum(len(start) + blob.size for start, blob in zip(starts, encoded, strict=True))
+        parts += [wire.put_bytes(LAYER, size), head]
+        for start, blob in zip(starts, encoded, strict=True):
+            parts += [start, blob]
+    size = sum(part.size if isinstance(part, Encoded) else len(part) for part in parts)
+    if size > LARGEST:
+        raise SnapshotError(
+            f"these weights take {size:,} bytes, and a binary caffemodel can hold {LARGEST:,}", place=Place(path)
+        )
+
+    def write(stream: BinaryIO) -> None:
+        for part in parts:
+            if isinstance(part, Encoded):
+                part.write(stream)
+            else:
+                stream.write(part)
+
+    atomic_write(path, write)
+
+
+def _bytes_field(number: int, value: bytes) -> bytes:
+    return wire.put_bytes(number, len(value)) + value
