@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from netcli.blob import Blob
 from netcli.errors import ShapeError
@@ -22,7 +22,7 @@ class Loss(Layer):
 
     bottoms = 2
     is_loss = True
-    no_gradient = (1,)
+    no_gradient: ClassVar[tuple[int, ...] | None] = (1,)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, labels = bottom[:2]

@@ -1,0 +1,48 @@
+"""Half the mean square distance.  Same results as Caffe's euclidean_loss_layer.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netcli.arrays.layout import count_of
+from netcli.blob import Blob
+from netcli.errors import ShapeError
+from netcli.layers.base import layer
+from netcli.layers.labels import bottom_text
+from netcli.layers.loss import Loss
+
+
+@layer("EuclideanLoss")
+class EuclideanLoss(Loss):
+    """loss = sum((a - b) ** 2) / (2 N).
+
+    bottom  a, b  (N, ...), as many items in each; both have a gradient
+    top     loss  scalar
+    """
+
+    no_gradient = ()
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.difference = Blob((), self.dtype, device=self.context.device)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        a, b = bottom
+        if count_of(a.shape[1:]) != count_of(b.shape[1:]):
+            raise ShapeError(
+                f"{bottom_text(self, 0, a)} and {bottom_text(self, 1, b)} differ in items per image", field="bottom"
+            )
+        self.difference.reshape(a.shape)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        a, b = bottom
+        d = self.difference.data
+        self.xp.subtract(a.data, b.data.reshape(a.shape), out=d)
+        flat = d.ravel(order="K")  # in memory's order, without a copy
+        top[0].data[...] = flat.dot(flat) / (2 * a.shape[0])
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        scale = (top[0].diff / bottom[0].shape[0]).astype(self.dtype)
+        for blob, wanted, factor in zip(bottom, propagate_down, (scale, -scale), strict=True):
+            if wanted:
+                self.xp.multiply(self.difference.data.reshape(blob.shape), factor, out=blob.diff)
