@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import click
@@ -107,7 +107,10 @@ def write(database: LmdbWriter, made: Iterator[Record | DataError], total: int, 
     """Write the records; returns what was wrong with the others.  Raises DataError where sizes differ and may not."""
     faults: list[str] = []
     first: Shape | None = None
-    with click.progressbar(made, total, label="converting", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    on_terminal = sys.stderr.isatty()
+    with (
+        click.progressbar(made, total, label="converting", file=sys.stderr) if on_terminal else nullcontext(made) as bar
+    ):
         for record in bar:
             if isinstance(record, DataError):
                 faults.append(str(record))

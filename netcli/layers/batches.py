@@ -15,7 +15,8 @@ from netcli.arrays.layout import Shape, count_of, size_text, view
 from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
-from netcli.layers.base import Context, Layer
+from netcli.layers.base import Arity, Context, Layer
+from netcli.snapshots import read_blob
 from netcli.sources.prefetch import Prefetch
 
 log = logging.getLogger("netcli")
@@ -54,7 +55,7 @@ class BatchLayer(Layer):
     """
 
     bottoms = 0
-    tops = (1, 2)
+    tops: ClassVar[Arity] = (1, 2)
     is_source = True
     no_gradient: ClassVar[tuple[int, ...] | None] = None
 
@@ -106,14 +107,11 @@ class BatchLayer(Layer):
         param = self.param.transform_param
         if not param.HasField("mean_file"):
             return None
-        from netcli.snapshots import read_blob
-
         path = self.find(param.mean_file)
         try:
             mean = read_blob(path)
         except NetcliError as fault:
-            fault.field = "transform_param.mean_file"
-            raise
+            raise DataError(f"mean_file {path}: {fault.message}", field="transform_param.mean_file") from None
         shape = mean.shape[1:] if mean.ndim == 4 and mean.shape[0] == 1 else mean.shape
         if len(shape) != 3:
             raise ShapeError(

@@ -1,0 +1,110 @@
+"""Images of a list, read from their files.
+
+Same batches as Caffe's image_data_layer.cpp, with other random draws.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from netcli.arrays import random
+from netcli.errors import DataError, NetcliError, ShapeError
+from netcli.layers.base import layer
+from netcli.layers.batches import BatchLayer, Source
+from netcli.sources.image_file import read_image
+from netcli.sources.image_list import ImageList, named, read_list, with_root
+from netcli.sources.resize import resize
+
+
+@layer("ImageData", param="image_data_param")
+class ImageData(BatchLayer):
+    """The images of a text file of lines `path label`, over and over.
+
+    top     data    (batch_size, C, H, W), after transform_param; H and W of the first image of the batch
+            label   (batch_size,)
+    param   source                  the list; the label is what follows the last space of a line
+            root_folder             what the paths begin with; "": they are looked for from the current folder,
+                                    then beside the list
+            batch_size              default 1
+            shuffle                 a new order in each epoch, drawn from seed and epoch
+            new_height, new_width   size the images are brought to, without regard to their proportions; both or neither
+            is_color                default true: 3 channels, BGR; else 1
+            rand_skip               the first images, fewer than this by a draw, are passed over once
+
+    That every file is there is checked at the beginning; one that can't be decoded is named when its turn comes.
+    """
+
+    tops = 2
+
+    def open_source(self) -> Source:
+        if not self.p.source:
+            raise NetcliError("image_data_param needs source, a list of images")
+        height, width = self.p.new_height, self.p.new_width
+        if (height > 0) != (width > 0):
+            field = f"image_data_param.new_{'height' if height else 'width'}"
+            raise ShapeError(f"new_height {height} and new_width {width} go together: both or neither", field=field)
+        images = read_list(self.find(self.p.source))
+        root = self.find(self.p.root_folder) if self.p.root_folder else _folder(images)
+        files = [with_root(root, path) for path in images.paths]
+        missing = [path for path in files if not os.path.exists(path)]
+        if missing:
+            raise DataError(f"{images.file}: {named(missing, len(files), 'image')} not there")
+        seed = self.context.seed if self.p.shuffle else None
+        return Images(images, files, bool(self.p.is_color), (height, width), seed, f"shuffle {self.name}")
+
+    def skip(self, count: int) -> int:
+        if not self.p.rand_skip:
+            return 0
+        word = random.words(self.context.seed, f"skip {self.name}", 0, 0, 1)[0, 0]
+        skip = int(random.below(word, self.p.rand_skip))
+        if skip >= count:
+            raise DataError(f"rand_skip passes over {skip} images of {count}", field="image_data_param.rand_skip")
+        return skip
+
+
+def _folder(images: ImageList) -> str:
+    """The folder that the paths of a list without root_folder are below: the current one, or the list's own."""
+    first, beside = images.paths[0], os.path.join(os.path.dirname(images.file), "")
+    return beside if not os.path.exists(first) and os.path.exists(beside + first) else ""
+
+
+class Images:
+    """The images of a list as a source, in its order or in one drawn for each epoch."""
+
+    def __init__(
+        self, images: ImageList, files: list[str], color: bool, size: tuple[int, int], seed: int | None, purpose: str
+    ) -> None:
+        self._images = images
+        self._files = files
+        self._color = color
+        self._size = size  # (height, width) to bring them to; (0, 0): as they are
+        self._seed = seed  # None: the list's order
+        self._purpose = purpose
+        self._order: tuple[int, Any] = (-1, None)  # the last epoch asked for, and its order
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def record(self, epoch: int, index: int) -> tuple[Any, int]:
+        entry = self._entry(epoch, index)
+        try:
+            image = read_image(self._files[entry], self._color)
+        except DataError as fault:
+            raise DataError(f"{self._images.place(entry)}: {fault.message}") from None
+        return resize(image, *self._size) if self._size[0] else image, int(self._images.labels[entry])
+
+    def name(self, epoch: int, index: int) -> str:
+        entry = self._entry(epoch, index)
+        return f"{self._images.place(entry)}: {self._files[entry]}"
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _entry(self, epoch: int, index: int) -> int:
+        """Where in the list record `index` of an epoch stands."""
+        if self._seed is None:
+            return index
+        if self._order[0] != epoch:
+            self._order = (epoch, random.permutation(self._seed, self._purpose, epoch, len(self)))
+        return int(self._order[1][index])
