@@ -1,0 +1,73 @@
+import errno
+import os
+
+import pytest
+
+from netcli.errors import SnapshotError
+from netcli.snapshots.atomic import atomic_write
+
+
+def test_the_file_is_there_as_a_whole(tmp_path):
+    path = tmp_path / "weights"
+    atomic_write(str(path), lambda stream: stream.write(b"new"))
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["weights"]
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), MemoryError(), RuntimeError("x")])
+def test_a_failed_write_leaves_what_was_there(tmp_path, fault):
+    path = tmp_path / "weights"
+    path.write_bytes(b"old")
+
+    def write(stream):
+        stream.write(b"half of")
+        raise fault
+
+    with pytest.raises(type(fault)):
+        atomic_write(str(path), write)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["weights"]
+
+
+def test_a_full_disk_is_told_in_the_systems_words(tmp_path):
+    def write(stream):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = str(tmp_path / "weights")
+    with pytest.raises(SnapshotError) as caught:
+        atomic_write(path, write)
+    assert str(caught.value) == f"{path}: can't be written: no space left on device"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_device_in_earnest():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(SnapshotError):  # /dev takes no file beside it, or is no place for one
+        atomic_write("/dev/full/weights", lambda stream: stream.write(b"x"))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    path = str(tmp_path / "runs" / "weights")
+    with pytest.raises(SnapshotError) as caught:
+        atomic_write(path, lambda stream: stream.write(b"x"))
+    assert str(caught.value) == f"{path}: can't be written: there is no folder {tmp_path / 'runs'}"
+
+
+def test_a_folder_that_may_not_be_written(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    tmp_path.chmod(0o500)
+    path = str(tmp_path / "weights")
+    with pytest.raises(SnapshotError) as caught:
+        atomic_write(path, lambda stream: stream.write(b"x"))
+    assert str(caught.value) == f"{path}: can't be written: permission denied"
+
+
+def test_bytes_reach_the_disk_before_the_name_moves(tmp_path, monkeypatch):
+    steps = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, real=real, name=name: (steps.append(name), real(*a))[1])
+    atomic_write(str(tmp_path / "weights"), lambda stream: stream.write(b"x"))
+    assert steps == ["fsync", "replace", "fsync"]  # the file, the name, the folder
