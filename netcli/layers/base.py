@@ -82,6 +82,7 @@ class Layer:
         self.param = param
         self.context = context
         self.name: str = param.name
+        self.phase: int = param.phase if param.HasField("phase") else context.phase  # a layer may name its own
         self.p: Any = getattr(param, self.param_field) if self.param_field else None
         self.blobs: list[Blob] = []
         self._fillers: list[Any] = []
@@ -146,7 +147,7 @@ class Layer:
 
     @property
     def train(self) -> bool:
-        return self.context.phase == TRAIN
+        return self.phase == TRAIN
 
     def add_blob(self, shape: Shape, filler: Any = None) -> Blob:
         """A parameter of this shape, filled later by `filler` (FillerParameter; None: zeros)."""
