@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.labels import bottom_text, label_shape, picks, whole_numbers
+from netcli.layers.labels import label_shape, picks, whole_numbers
 
 
 @layer("Accuracy", param="accuracy_param")
@@ -38,7 +38,7 @@ class Accuracy(Layer):
         self.label_shape = label_shape(self, bottom, self.class_axis)
         if self.p.top_k > self.classes:
             raise ShapeError(
-                f"top_k {self.p.top_k} exceeds the {self.classes} classes of {bottom_text(self, 0, x)}",
+                f"top_k {self.p.top_k} exceeds the {self.classes} classes of bottom {self.named(0, x.shape)}",
                 field="accuracy_param.top_k",
             )
         top[0].reshape(())
@@ -49,7 +49,7 @@ class Accuracy(Layer):
         xp, x = self.xp, bottom[0].data
         ignore = self.p.ignore_label if self.p.HasField("ignore_label") else None
         index, ignored = whole_numbers(
-            bottom[1].data, self.classes, bottom_text(self, 0, bottom[0]), ignore=ignore, xp=xp
+            bottom[1].data, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore, xp=xp
         )
         index = index.reshape(self.label_shape)
         score = x[picks(x.shape, self.class_axis, index, xp)]

@@ -35,7 +35,7 @@ class DummyData(Layer):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.fillers: list[Any] = self._for_each(list(self.p.data_filler), len(top), "data_filler") or [None] * len(top)
         for blob, shape, filler in zip(top, self._shapes(len(top)), self.fillers, strict=True):
-            fillers.check(filler, shape)
+            fillers.check(filler, shape, "dummy_data_param.data_filler")
             blob.reshape(shape)  # here and not in reshape, which would undo what a program has made of it
         self._tops = list(top)
         self._has_constants = False
@@ -43,7 +43,7 @@ class DummyData(Layer):
     def _shapes(self, tops: int) -> list[Shape]:
         given = [name for name in LEGACY if getattr(self.p, name)]
         if not given:
-            shapes = [blob_shape(message, f"dummy_data_param.shape.{i}") for i, message in enumerate(self.p.shape)]
+            shapes = [blob_shape(message, "dummy_data_param.shape") for message in self.p.shape]
             return self._for_each(shapes, tops, "shape", optional=False)
         if self.p.shape:
             raise ShapeError(f"takes shape or {' '.join(LEGACY)}, not both", field=f"dummy_data_param.{given[0]}")

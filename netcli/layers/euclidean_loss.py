@@ -8,7 +8,6 @@ from netcli.arrays.layout import count_of
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import layer
-from netcli.layers.labels import bottom_text
 from netcli.layers.loss import Loss
 
 
@@ -30,7 +29,8 @@ class EuclideanLoss(Loss):
         a, b = bottom
         if count_of(a.shape[1:]) != count_of(b.shape[1:]):
             raise ShapeError(
-                f"{bottom_text(self, 0, a)} and {bottom_text(self, 1, b)} differ in items per image", field="bottom"
+                f"bottoms {self.named(0, a.shape)} and {self.named(1, b.shape)} differ in items per image",
+                field="bottom",
             )
         self.difference.reshape(a.shape)
 

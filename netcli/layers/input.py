@@ -22,7 +22,7 @@ class Input(Layer):
     tops = (1, None)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        shapes = [blob_shape(message, f"input_param.shape.{i}") for i, message in enumerate(self.p.shape)]
+        shapes = [blob_shape(message, "input_param.shape") for message in self.p.shape]
         if len(shapes) not in (0, 1, len(top)):
             raise ShapeError(
                 f"shape is given {len(shapes)} times for {len(top)} tops; give one for each, one for all, or none",

@@ -13,20 +13,14 @@ from netcli.errors import DataError, ShapeError
 from netcli.layers.base import Layer
 
 
-def bottom_text(layer: Layer, index: int, blob: Blob) -> str:
-    """`bottom 'ip2' (64, 10)`, for messages."""
-    names = layer.param.bottom
-    return f"bottom {repr(names[index]) if index < len(names) else index} {blob.shape}"
-
-
 def label_shape(layer: Layer, bottom: Sequence[Blob], axis: int) -> Shape:
     """The shape of bottom 0 with 1 at `axis`, the classes; raises ShapeError unless bottom 1 has as many labels."""
     scores, labels = bottom[:2]
     shape = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
     if labels.count != count_of(shape):
         raise ShapeError(
-            f"{bottom_text(layer, 0, scores)} with classes along axis {axis} takes {count_of(shape)} labels, "
-            f"{bottom_text(layer, 1, labels)} has {labels.count}",
+            f"bottom {layer.named(0, scores.shape)} with classes along axis {axis} takes {count_of(shape)} labels, "
+            f"{layer.named(1, labels.shape)} has {labels.count}",
             field="bottom",
         )
     return shape

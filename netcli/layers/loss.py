@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer
-from netcli.layers.labels import bottom_text
 from netcli.prototxt import schema
 
 
@@ -28,7 +27,7 @@ class Loss(Layer):
         x, labels = bottom[:2]
         if not x.shape or x.shape[:1] != labels.shape[:1]:
             raise ShapeError(
-                f"{bottom_text(self, 0, x)} and {bottom_text(self, 1, labels)} differ along axis 0, the batch",
+                f"bottoms {self.named(0, x.shape)} and {self.named(1, labels.shape)} differ along axis 0, the batch",
                 field="bottom",
             )
         top[0].reshape(())

@@ -30,16 +30,18 @@ class PReLU(Neuron):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
         if len(shape) < 2:
-            raise ShapeError(f"takes a bottom of 2 axes or more, got {shape}", field="bottom")
+            raise ShapeError(f"takes a bottom of 2 axes or more, got {self.named(0, shape)}", field="bottom")
         filler = self.p.filler if self.p.HasField("filler") else schema.FillerParameter(type="constant", value=0.25)
-        self.add_blob(() if self.p.channel_shared else (shape[1],), filler)
+        self.add_blob(() if self.p.channel_shared else (shape[1],), filler, "prelu_param.filler")
         self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         shape = bottom[0].shape
         if self.blobs[0].shape not in ((), shape[1:2]):
-            raise ShapeError(f"has slopes for {self.blobs[0].count} channels, bottom {shape} has {shape[1]}")
+            raise ShapeError(
+                f"has slopes for {self.blobs[0].count} channels, bottom {self.named(0, shape)} has {shape[1]}"
+            )
         self.work.reshape(shape)
         # a as an array that broadcasts against x, and the axes over which its gradient is summed
         self.slope_shape = (*self.blobs[0].shape, *(1,) * (len(shape) - 2)) if self.blobs[0].shape else ()

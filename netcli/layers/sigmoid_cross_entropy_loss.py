@@ -8,7 +8,6 @@ from typing import Any
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import layer
-from netcli.layers.labels import bottom_text
 from netcli.layers.loss import Loss, Normalization
 
 
@@ -32,8 +31,8 @@ class SigmoidCrossEntropyLoss(Loss):
         x, t = bottom
         if x.count != t.count:
             raise ShapeError(
-                f"takes a target for each item; {bottom_text(self, 0, x)} has {x.count}, "
-                f"{bottom_text(self, 1, t)} {t.count}",
+                f"takes a target for each item; bottom {self.named(0, x.shape)} has {x.count}, "
+                f"{self.named(1, t.shape)} {t.count}",
                 field="bottom",
             )
         self.work.reshape(x.shape)

@@ -9,7 +9,7 @@ import numpy as np
 from netcli.arrays.layout import count_of
 from netcli.blob import Blob
 from netcli.layers.base import layer
-from netcli.layers.labels import bottom_text, label_shape, picks, whole_numbers
+from netcli.layers.labels import label_shape, picks, whole_numbers
 from netcli.layers.loss import Loss, Normalization
 
 # Caffe's FLT_MIN, in float64 too: no item's loss exceeds -log(1.17549e-38) = 87.3365.
@@ -52,7 +52,7 @@ class SoftmaxWithLoss(Loss):
         index, ignored = whole_numbers(
             labels.data,
             x.shape[self.class_axis],
-            bottom_text(self, 0, x),
+            f"bottom {self.named(0, x.shape)}",
             ignore=self.normalization.ignore,
             xp=xp,
         )

@@ -49,7 +49,7 @@ test_layer = case_test(CASES)
 
 def test_label_that_is_no_class():
     run = Run(CASES[0], [np.zeros((4, 5)), np.array([0, 1, 10, 2])], np.float32)
-    with pytest.raises(DataError, match=r"^label 10 at item 2 is not in 0..4 of bottom 0 \(4, 5\)$"):
+    with pytest.raises(DataError, match=r"^label 10 at item 2 is not in 0..4 of bottom '0' \(4, 5\)$"):
         run.forward()
 
 
@@ -59,6 +59,6 @@ def test_refusals():
         "top_k 6 exceeds the 5 classes of bottom 'ip' (4, 5)"
     )
     assert refusal(kind, [(4, 5), (5,)]) == (
-        "bottom 'ip' (4, 5) with classes along axis 1 takes 4 labels, bottom 'label' (5,) has 5"
+        "bottom 'ip' (4, 5) with classes along axis 1 takes 4 labels, 'label' (5,) has 5"
     )
     assert refusal(kind + " accuracy_param { axis: -3 }", [(4, 5), (4,)]) == "axis -3 is not in a bottom of 2 axes"

@@ -18,7 +18,7 @@ test_layer = case_test(CASES)
 
 def test_refusals():
     kind = "type: 'EuclideanLoss' bottom: 'pred' bottom: 'label'"
-    assert refusal(kind, [(4, 6), (4, 3)]) == "bottom 'pred' (4, 6) and bottom 'label' (4, 3) differ in items per image"
+    assert refusal(kind, [(4, 6), (4, 3)]) == "bottoms 'pred' (4, 6) and 'label' (4, 3) differ in items per image"
     assert refusal(kind, [(4, 6), (3, 8)]) == (
-        "bottom 'pred' (4, 6) and bottom 'label' (3, 8) differ along axis 0, the batch"
+        "bottoms 'pred' (4, 6) and 'label' (3, 8) differ along axis 0, the batch"
     )

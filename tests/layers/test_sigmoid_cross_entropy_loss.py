@@ -51,8 +51,5 @@ def test_far_from_zero_it_is_finite():
 
 def test_refusals():
     kind = "type: 'SigmoidCrossEntropyLoss' bottom: 'x' bottom: 't'"
-    assert (
-        refusal(kind, [(4, 6), (4, 3)])
-        == "takes a target for each item; bottom 'x' (4, 6) has 24, bottom 't' (4, 3) 12"
-    )
-    assert refusal(kind, [(4, 6), (3, 8)]) == "bottom 'x' (4, 6) and bottom 't' (3, 8) differ along axis 0, the batch"
+    assert refusal(kind, [(4, 6), (4, 3)]) == "takes a target for each item; bottom 'x' (4, 6) has 24, 't' (4, 3) 12"
+    assert refusal(kind, [(4, 6), (3, 8)]) == "bottoms 'x' (4, 6) and 't' (3, 8) differ along axis 0, the batch"

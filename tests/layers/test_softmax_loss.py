@@ -121,12 +121,12 @@ def test_ignored_items_learn_nothing_even_from_nan():
 @pytest.mark.parametrize(
     ("shape", "labels", "message"),
     [
-        ((4, 5), [0, 1, 2, 5], "label 5 at item 3 is not in 0..4 of bottom 0 (4, 5)"),
-        ((4, 5), [0, -1, 2, 5], "label -1 at item 1 is not in 0..4 of bottom 0 (4, 5)"),
-        ((2, 5), [[[[0]]], [[[7]]]], "label 7 at item 1 is not in 0..4 of bottom 0 (2, 5)"),
-        ((4, 5), [0, 1, 2.5, 4], "label 2.5 at item 2 is not a whole number in 0..4 of bottom 0 (4, 5)"),
-        ((2, 5), [0, float("nan")], "label nan at item 1 is not a whole number in 0..4 of bottom 0 (2, 5)"),
-        ((1, 2, 2, 2), [[[0, 1], [9, 1]]], "label 9 at item (0, 1, 0) is not in 0..1 of bottom 0 (1, 2, 2, 2)"),
+        ((4, 5), [0, 1, 2, 5], "label 5 at item 3 is not in 0..4 of bottom '0' (4, 5)"),
+        ((4, 5), [0, -1, 2, 5], "label -1 at item 1 is not in 0..4 of bottom '0' (4, 5)"),
+        ((2, 5), [[[[0]]], [[[7]]]], "label 7 at item 1 is not in 0..4 of bottom '0' (2, 5)"),
+        ((4, 5), [0, 1, 2.5, 4], "label 2.5 at item 2 is not a whole number in 0..4 of bottom '0' (4, 5)"),
+        ((2, 5), [0, float("nan")], "label nan at item 1 is not a whole number in 0..4 of bottom '0' (2, 5)"),
+        ((1, 2, 2, 2), [[[0, 1], [9, 1]]], "label 9 at item (0, 1, 0) is not in 0..1 of bottom '0' (1, 2, 2, 2)"),
     ],
 )
 def test_labels_that_are_no_class(shape, labels, message):
@@ -138,11 +138,9 @@ def test_labels_that_are_no_class(shape, labels, message):
 
 def test_refusals():
     kind = "type: 'SoftmaxWithLoss' bottom: 'ip2' bottom: 'label'"
-    assert refusal(kind, [(4, 5), (3,)]) == (
-        "bottom 'ip2' (4, 5) and bottom 'label' (3,) differ along axis 0, the batch"
-    )
+    assert refusal(kind, [(4, 5), (3,)]) == ("bottoms 'ip2' (4, 5) and 'label' (3,) differ along axis 0, the batch")
     assert refusal(kind, [(4, 5, 2, 2), (4,)]) == (
-        "bottom 'ip2' (4, 5, 2, 2) with classes along axis 1 takes 16 labels, bottom 'label' (4,) has 4"
+        "bottom 'ip2' (4, 5, 2, 2) with classes along axis 1 takes 16 labels, 'label' (4,) has 4"
     )
     assert refusal(kind + " softmax_param { axis: 2 }", [(4, 5), (4,)]) == "axis 2 is not in a bottom of 2 axes"
-    assert refusal(kind, [(), ()]).startswith("bottom 'ip2' ()")
+    assert refusal(kind, [(), ()]).startswith("bottoms 'ip2' ()")
