@@ -149,9 +149,9 @@ class Layer:
     def train(self) -> bool:
         return self.phase == TRAIN
 
-    def add_blob(self, shape: Shape, filler: Any = None) -> Blob:
-        """A parameter of this shape, filled later by `filler` (FillerParameter; None: zeros)."""
-        fillers.check(filler, shape)
+    def add_blob(self, shape: Shape, filler: Any = None, field: str | None = None) -> Blob:
+        """A parameter of this shape, filled later by `filler` (FillerParameter; None: zeros), which is at `field`."""
+        fillers.check(filler, shape, field)
         blob = Blob(shape, self.dtype, parameter=True, device=self.context.device)
         self.blobs.append(blob)
         self._fillers.append(filler)
@@ -163,10 +163,27 @@ class Layer:
 
     learning: Sequence[bool] = ()
 
+    def gradients(self) -> tuple[list[Any], bool]:
+        """The parameters' diffs, None for one that is not learned, and whether all are summed into.
+
+        Where only some hold a gradient already (a shared weight beside a bias of one's own), the rest are zeroed.
+        """
+        found = [blob.gradient() if self.learns(i) else None for i, blob in enumerate(self.blobs)]
+        add = any(adds for _, adds in filter(None, found))
+        for diff, adds in filter(None, found):
+            if add and not adds:
+                diff.fill(0)
+        return [None if each is None else each[0] for each in found], add
+
     def find(self, path: str) -> str:
         """A path of the prototxt: as given if it is there, else beside the net's file, else as given."""
         beside = os.path.join(self.context.folder or "", path)
         return beside if not os.path.exists(path) and os.path.exists(beside) else path
+
+    def named(self, index: int, shape: Shape) -> str:
+        """`'pool4' (64, 256, 4, 4)`: a bottom in messages."""
+        names = self.param.bottom
+        return f"'{names[index] if index < len(names) else index}' {shape}"
 
     def axis(self, value: int, ndim: int, field: str | None = None) -> int:
         """A possibly negative axis as 0 .. ndim-1."""

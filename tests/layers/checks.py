@@ -84,6 +84,10 @@ class Run:
         params: Sequence[Any] | None = None,
     ) -> None:
         message = text_format.Parse(f"name: 'L' {case.prototxt}", schema.LayerParameter())
+        if not message.bottom:
+            message.bottom.extend(f"x{i}" for i in range(len(arrays)))
+        if not message.top:
+            message.top.extend(message.bottom[:1] if in_place else [f"y{i}" for i in range(case.tops)])
         cls = layer_class(message.type)
         check_arity(cls, len(arrays), case.tops)
         context = Context(phase=PHASES[case.phase], dtype=dtype, ops=Ops(engine), seed=case.seed)
