@@ -66,7 +66,8 @@ def plan_backward(graph: Graph, learning: Sequence[Sequence[bool]], force: bool,
 
 
 def _has_gradient(node: Node, bottom: int) -> bool:
-    return node.cls.no_gradient is not None and bottom not in node.cls.no_gradient
+    without = node.cls.no_gradient
+    return without is not None and bottom not in without and bottom - len(node.bottoms) not in without
 
 
 def _from_below(graph: Graph, learning: Sequence[Sequence[bool]]) -> tuple[list[list[bool]], list[bool]]:
