@@ -70,6 +70,7 @@ class SnapshotError(NetcliError):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the known word nearest to `word`, or nothing."""
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    """`; did you mean 'x'?` for the known word nearest to `word`, whatever their case, or nothing."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, 1)
+    return f"; did you mean '{by_lower[near[0]]}'?" if near else ""

@@ -81,8 +81,9 @@ def wire(document: Document) -> Graph:
             weights = loss_weights(cls, message.loss_weight, len(tops))
             if message.propagate_down and len(message.propagate_down) != len(bottoms):
                 raise ShapeError(
-                    f"has {len(bottoms)} bottoms and {len(message.propagate_down)} values of propagate_down; "
-                    "give one for each, or none",
+                    f"gives propagate_down {_counted(len(message.propagate_down), 'time')} "
+                    f"for {_counted(len(bottoms), 'bottom')}; "
+                    "give it once for each, or not at all",
                     field="propagate_down",
                 )
             graph.nodes.append(Node(layer, cls, bottoms, tops, weights, [None] * len(tops)))
@@ -117,8 +118,13 @@ def loss_weights(cls: type[Layer], given: Sequence[float], tops: int) -> list[fl
     if given:
         if len(given) != tops:
             raise ShapeError(
-                f"has {tops} tops and {len(given)} values of loss_weight; give one for each, or none",
+                f"gives loss_weight {_counted(len(given), 'time')} for {_counted(tops, 'top')}; "
+                "give it once for each, or not at all",
                 field="loss_weight",
             )
         return list(given)
     return [1.0 if cls.is_loss and j == 0 else 0.0 for j in range(tops)]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

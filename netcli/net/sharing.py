@@ -55,7 +55,9 @@ def share_parameters(layers: Sequence[Layer], documents: Sequence[Document]) -> 
         with placed(document):
             if len(layer.param.param) > len(layer.blobs):
                 raise ShapeError(
-                    f"has {len(layer.blobs)} parameters and {len(layer.param.param)} param fields", field="param"
+                    f"has {len(layer.param.param)} param fields for {len(layer.blobs)} parameter"
+                    + "s" * (len(layer.blobs) != 1),
+                    field="param",
                 )
             for index, (spec, (lr_mult, decay_mult)) in enumerate(zip(_specs(layer), multipliers(layer), strict=True)):
                 blob = layer.blobs[index]
