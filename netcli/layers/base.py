@@ -113,6 +113,10 @@ class Layer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        """Multiply-adds of a forward pass in products with parameters, for `netcli summary`; 0: it has none."""
+        return 0
+
     def fill(self) -> None:
         """Give the blobs their first values; called once all shapes are known to fit, unless they are shared."""
         for index, (blob, filler) in enumerate(zip(self.blobs, self._fillers, strict=True)):

@@ -145,6 +145,9 @@ class Convolution(Layer):
             self.dtype,
         )
 
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        return sum(blob.count // self.p.num_output for blob in top) * self.blobs[0].count
+
     def _w(self, w: Any) -> Any:
         """Filters, or their gradient, in the op's shape."""
         return w if w is None or self.kernel else w[..., None]

@@ -48,6 +48,9 @@ class InnerProduct(Layer):
         axis = self.axis(p.axis, len(shape))
         self.plan = self.ops.inner_product(shape, axis, p.num_output, p.transpose, p.bias_term, self.dtype)
 
+    def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
+        return top[0].count // self.p.num_output * self.blobs[0].count
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         b = self.blobs[1].data if self.p.bias_term else None
         self.plan.forward(bottom[0].data, self.blobs[0].data, b, top[0].data)
