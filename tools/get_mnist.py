@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import http.client
 import sys
-import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
@@ -38,7 +38,7 @@ DATABASES = {"train_lmdb": "train", "test_lmdb": "t10k"}
 SECONDS = 30  # a mirror may be silent for
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """A file that is not there or not the right one; the message says why."""
 
 
@@ -48,10 +48,10 @@ def checked(name: str, content: bytes) -> bytes:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as fault:
-            raise Unusable(f"is packed but damaged ({fault})") from None
+            raise UnusableError(f"is packed but damaged ({fault})") from None
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != MD5[name]:
-        raise Unusable(f"is another file: MD5 {digest}, not {MD5[name]}")
+        raise UnusableError(f"is another file: MD5 {digest}, not {MD5[name]}")
     return content
 
 
@@ -62,7 +62,7 @@ def from_folder(folder: Path, name: str) -> bytes:
         if (folder / candidate).is_file():
             try:
                 return checked(name, (folder / candidate).read_bytes())
-            except Unusable as fault:
+            except UnusableError as fault:
                 sys.exit(f"{folder / candidate} {fault}")
     sys.exit(f"{folder} holds neither {name}.gz nor {name}")
 
@@ -76,7 +76,7 @@ def from_mirrors(name: str) -> bytes:
         try:
             with urllib.request.urlopen(url, timeout=SECONDS) as answer:
                 return checked(name, answer.read())
-        except (OSError, urllib.error.URLError, Unusable) as fault:
+        except (OSError, http.client.HTTPException, UnusableError) as fault:
             tried.append(f"{url} {fault}")
     sys.exit(
         "MNIST could not be had from any of its mirrors; get its four files by other means and give their folder with "

@@ -81,13 +81,15 @@ def _walk(path: str, file: int, size: int, state: State) -> None:
     """Visit every page of the main tree and see that it, and the overflow pages it names, lie in the file."""
     page_size, pages = state.page_size, size // state.page_size
     to_visit = [(state.root, 1)]
+    visited = 0
     while to_visit:
         number, depth = to_visit.pop()
+        visited += 1
         if number >= pages:
             raise _cut_off(path, size, number, page_size)
         page = os.pread(file, page_size, number * page_size)
         _, _, flags, lower, _ = _HEADER.unpack_from(page)
-        if not flags & (BRANCH | LEAF) or depth > state.depth:
+        if not flags & (BRANCH | LEAF) or depth > state.depth or visited > pages:
             raise DataError(f"{path} is damaged: page {number} is not where its tree can hold it")
         for pointer in struct.unpack_from(f"<{(lower - HEADER) // 2}H", page, HEADER):
             low, high, node_flags, key_size = _NODE.unpack_from(page, pointer)

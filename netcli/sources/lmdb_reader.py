@@ -6,6 +6,7 @@ import os
 import threading
 from types import TracebackType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import lmdb
 
@@ -42,33 +43,20 @@ def check_database(path: str) -> None:
         raise DataError(f"{path} can't be read: {fault.strerror}") from None
 
 
-class _Environments:
-    """The open environments of the process: LMDB allows each to be open once, and layers may share one."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[tuple[int, int], list[Any]] = {}  # (device, inode) -> [environment, users]
-
-    def take(self, path: str) -> tuple[tuple[int, int], Any]:
-        status = os.stat(os.path.join(path, DATA_FILE))
-        key = (status.st_dev, status.st_ino)
-        with self._lock:
-            if key not in self._open:
-                # No lock file: the folder may be read-only, and nobody writes to a database in use.
-                self._open[key] = [lmdb.open(path, readonly=True, lock=False, create=False), 0]
-            self._open[key][1] += 1
-            return key, self._open[key][0]
-
-    def give_back(self, key: tuple[int, int]) -> None:
-        with self._lock:
-            entry = self._open[key]
-            entry[1] -= 1
-            if not entry[1]:
-                del self._open[key]
-                entry[0].close()
+# The open environments of the process by (device, inode): LMDB allows each to be open once, and layers may share one.
+_open: WeakValueDictionary[tuple[int, int], Any] = WeakValueDictionary()
+_open_lock = threading.Lock()
 
 
-_environments = _Environments()
+def _environment(path: str) -> Any:
+    status = os.stat(os.path.join(path, DATA_FILE))
+    with _open_lock:
+        environment = _open.get((status.st_dev, status.st_ino))
+        if environment is None:
+            # No lock file: the folder may be read-only, and nobody writes to a database in use.
+            environment = lmdb.open(path, readonly=True, lock=False, create=False)
+            _open[status.st_dev, status.st_ino] = environment
+        return environment
 
 
 class LmdbReader:
@@ -83,10 +71,9 @@ class LmdbReader:
         self.path = path
         check_database(path)
         try:
-            self._key, environment = _environments.take(path)
+            self._transaction = _environment(path).begin()
         except (lmdb.Error, OSError) as fault:
             raise DataError(f"{path} can't be opened as an LMDB: {fault}") from None
-        self._transaction = environment.begin()
         self._cursor = self._transaction.cursor()
         self._count: int = self._transaction.stat()["entries"]
         self._at = -1  # the record the cursor is on
@@ -130,8 +117,7 @@ class LmdbReader:
         if self._transaction is not None:
             self._cursor.close()
             self._transaction.abort()
-            self._transaction = None
-            _environments.give_back(self._key)
+            self._transaction = self._cursor = None  # the environment closes with its last transaction
 
     def __enter__(self) -> LmdbReader:
         return self

@@ -1,0 +1,144 @@
+"""What Data and ImageData share, seen through Data."""
+
+import logging
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from databases import DataRun, make_images, make_lmdb
+from netcli.errors import NetcliError
+from netcli.snapshots import write_blob
+
+
+def data(path, batch, transform="", prefetch=4):
+    return (
+        f"type: 'Data' transform_param {{ {transform} }} "
+        f"data_param {{ source: '{path}' backend: LMDB batch_size: {batch} prefetch: {prefetch} }}"
+    )
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return make_lmdb(tmp_path_factory.mktemp("data") / "db", make_images(7))
+
+
+@settings(max_examples=25, deadline=None)
+@given(batch=st.integers(1, 10), prefetch=st.integers(1, 4), before=st.integers(0, 4), position=st.integers(0, 40))
+def test_a_seek_gives_what_an_uninterrupted_run_gives_there(database, batch, prefetch, before, position):
+    """Labels, and the draws of crop and mirror, by the record's number in the run."""
+    transform = "crop_size: 3 mirror: true"
+    with DataRun(data(database, 1, transform, 1)) as run:
+        single = [run.forward() for _ in range(position + 2 * batch)]
+    with DataRun(data(database, batch, transform, prefetch)) as run:
+        for _ in range(before):
+            run.forward()
+        assert run.layer.position() == before * batch
+        run.layer.seek(position)
+        for i in range(2):
+            assert run.layer.position() == position + i * batch
+            images, labels = run.forward()
+            wanted = single[position + i * batch : position + (i + 1) * batch]
+            np.testing.assert_array_equal(labels, np.concatenate([label for _, label in wanted]))
+            np.testing.assert_array_equal(images, np.concatenate([image for image, _ in wanted]))
+
+
+def test_epochs_seeds_and_phases_have_other_draws(database):
+    def images(seed=0, train=True):
+        with DataRun(data(database, 7, "crop_size: 2 mirror: true"), seed=seed, train=train) as run:
+            return [run.forward()[0] for _ in range(2)]
+
+    first, second = images()
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(images(), [first, second])
+    assert not np.array_equal(images(seed=1)[0], first)
+    assert not np.array_equal(images(train=False)[0], first)
+
+
+def test_blobs_are_channels_last(database):
+    with DataRun(data(database, 2)) as run:
+        run.forward()
+        assert run.top[0].data.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def test_the_end_of_the_records_is_logged_as_caffe_does(database, caplog):
+    with caplog.at_level(logging.INFO, logger="netcli"), DataRun(data(database, 3)) as run:
+        counts = []
+        for _ in range(7):
+            run.forward()
+            counts.append(caplog.messages.count("Restarting data prefetching from start."))
+    assert counts == [0, 0, 1, 1, 2, 2, 3]  # 3, 6, 9, 12, 15, 18, 21 records of 7
+
+
+def test_without_a_label_top(database):
+    with DataRun(data(database, 2), tops=1) as run:
+        assert [top.shape for top in run.top] == [(2, 3, 6, 5)]
+        assert run.forward()[0].shape == (2, 3, 6, 5)
+
+
+def test_images_of_several_sizes_one_at_a_time(tmp_path):
+    images = [make_images(1, (3, 4, 5))[0], make_images(1, (3, 7, 2))[0]]
+    path = make_lmdb(tmp_path / "db", images)
+    with DataRun(data(path, 1)) as run:
+        for i in range(4):
+            top, _ = run.forward()
+            np.testing.assert_array_equal(top[0], images[i % 2])
+    with DataRun(data(path, 3, "crop_size: 2")) as run:
+        assert run.forward()[0].shape == (3, 3, 2, 2)
+    with DataRun(data(path, 2)) as run, pytest.raises(NetcliError) as caught:
+        run.forward()
+    assert str(caught.value) == (
+        f"{path}: record 1 ('00000001') is 3x7x2, the first of its batch is 3x4x5; images of several sizes need "
+        "crop_size or batch_size 1"
+    )
+
+
+def test_an_image_smaller_than_the_crop_is_named_when_its_turn_comes(tmp_path):
+    path = make_lmdb(tmp_path / "db", [make_images(1, (1, 4, 4))[0], make_images(1, (1, 4, 2))[0]])
+    with DataRun(data(path, 1, "crop_size: 3")) as run:
+        run.forward()
+        with pytest.raises(NetcliError) as caught:
+            run.forward()
+    assert str(caught.value) == f"{path}: record 1 ('00000001'): crop_size 3 is larger than the image, 1x4x2"
+    assert caught.value.field == "transform_param.crop_size"
+
+
+def test_the_mean_image_is_found_beside_the_net(tmp_path, database):
+    mean = np.random.default_rng(0).random((1, 3, 6, 5)).astype(np.float32)
+    write_blob(str(tmp_path / "mean.binaryproto"), mean)
+    with DataRun(data(database, 1, "mean_file: 'mean.binaryproto'"), folder=tmp_path) as run:
+        np.testing.assert_allclose(run.forward()[0], make_images(1) - mean, rtol=1e-6)
+
+
+def fault(text):
+    threads = threading.active_count()
+    with pytest.raises(NetcliError) as caught:
+        DataRun(text)
+    assert threading.active_count() == threads
+    return f"{caught.value.field}: {caught.value}"
+
+
+def test_faults_are_found_at_set_up(tmp_path, database):
+    write_blob(str(tmp_path / "small"), np.zeros((1, 3, 2, 2), np.float32))
+    write_blob(str(tmp_path / "flat"), np.zeros(4, np.float32))
+    (tmp_path / "text").write_text("no blob")
+    assert fault(data(database, 0)) == "data_param.batch_size: batch_size must be at least 1"
+    assert fault(data(database, 1, "", 0)) == "data_param.prefetch: prefetch must be at least 1 batch"
+    assert fault(data(database, 1, "crop_size: 9")) == (
+        f"transform_param.crop_size: {database}: record 0 ('00000000'): crop_size 9 is larger than the image, 3x6x5"
+    )
+    assert fault(data(database, 1, f"mean_file: '{tmp_path}/small'")) == (
+        f"transform_param.mean_file: {database}: record 0 ('00000000'): the mean image is 3x2x2, the images are 3x6x5; "
+        "they must be of one size"
+    )
+    assert fault(data(database, 1, f"mean_file: '{tmp_path}/flat'")) == (
+        f"transform_param.mean_file: {tmp_path}/flat holds an array of 4; a mean image is CxHxW or 1xCxHxW"
+    )
+    assert fault(data(database, 1, f"mean_file: '{tmp_path}/none'")) == (
+        f"transform_param.mean_file: mean_file {tmp_path}/none: there is no such blob file"
+    )
+    assert fault(data(database, 1, f"mean_file: '{tmp_path}/text'")).startswith(
+        f"transform_param.mean_file: mean_file {tmp_path}/text: is not a whole blob file"
+    )

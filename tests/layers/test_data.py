@@ -1,0 +1,137 @@
+import logging
+
+import numpy as np
+import pytest
+
+from databases import SHARED, DataRun, make_images, make_lmdb, needs_shared
+from netcli.errors import NetcliError
+from netcli.sources.datum import write_datum, write_encoded_datum
+from netcli.sources.image_file import encode_image
+from netcli.sources.lmdb_writer import LmdbWriter
+
+
+def data(path, batch=1, more="backend: LMDB", transform=""):
+    return (
+        f"type: 'Data' transform_param {{ {transform} }} data_param {{ source: '{path}' batch_size: {batch} {more} }}"
+    )
+
+
+def fault(text, **options):
+    with pytest.raises(NetcliError) as caught:
+        DataRun(text, **options)
+    return f"{caught.value.field}: {caught.value}"
+
+
+def test_records_come_in_order_and_over_again(tmp_path):
+    images = make_images(5)
+    path = make_lmdb(tmp_path / "db", images)
+    with DataRun(data(path, 3, transform="scale: 0.5")) as run:
+        for start in (0, 3, 6, 9):
+            order = [(start + i) % 5 for i in range(3)]
+            tops = run.forward()
+            np.testing.assert_array_equal(tops[0], images[order] * np.float32(0.5))
+            np.testing.assert_array_equal(tops[1], order)
+
+
+def test_the_same_database_twice_in_one_process(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(5))
+    with DataRun(data(path, 2)) as train, DataRun(data(path, 3), train=False) as test:
+        assert (train.labels(), test.labels(), train.labels()) == ([0, 1], [0, 1, 2], [2, 3])
+
+
+def test_a_database_is_found_beside_the_net(tmp_path):
+    make_lmdb(tmp_path / "db", make_images(2))
+    with DataRun(data("db"), folder=tmp_path) as run:
+        assert run.labels() == [0]
+
+
+def test_labels_are_signed_and_images_may_be_floats(tmp_path):
+    image = np.random.default_rng(0).random((2, 3, 3)).astype(np.float32)
+    path = make_lmdb(tmp_path / "db", [image], [-3])
+    with DataRun(data(path)) as run:
+        tops = run.forward()
+    np.testing.assert_array_equal(tops[0][0], image)
+    assert tops[1].tolist() == [-3]
+
+
+def encoded_database(path, *images):
+    with LmdbWriter(str(path)) as database:
+        for index, image in enumerate(images):
+            database.put(b"%08d" % index, write_encoded_datum(encode_image(image, "png"), index))
+    return str(path)
+
+
+def test_encoded_images_have_their_own_channels_or_those_asked_for(tmp_path):
+    color, grey = make_images(1, (3, 4, 5))[0], make_images(1, (1, 4, 5))[0]
+    path = encoded_database(tmp_path / "db", color, grey)
+    with DataRun(data(path)) as run:
+        np.testing.assert_array_equal(run.forward()[0][0], color)
+        np.testing.assert_array_equal(run.forward()[0][0], grey)
+    for text in (data(path, 2, transform="force_color: true"), data(path, 2, "force_encoded_color: true")):
+        with DataRun(text) as run:
+            np.testing.assert_array_equal(run.forward()[0][1], np.repeat(grey, 3, axis=0))
+    with DataRun(data(path, 2, transform="force_gray: true")) as run:
+        assert run.forward()[0].shape == (2, 1, 4, 5)
+    with DataRun(data(path, 2)) as run, pytest.raises(NetcliError, match="is 1x4x5, the first of its batch is 3x4x5"):
+        run.forward()
+
+
+def test_a_record_that_is_none_is_named(tmp_path):
+    with LmdbWriter(str(tmp_path / "db")) as database:
+        database.put(b"00000000_a.png", write_datum(make_images(1)[0], 0))
+        database.put(b"00000001_b.png", b"\xff\xff")
+        database.put(b"00000002_c.png", write_encoded_datum(b"no image", 0))
+    with DataRun(data(tmp_path / "db")) as run:
+        run.forward()
+        with pytest.raises(NetcliError) as caught:
+            run.forward()
+        assert str(caught.value) == f"{tmp_path}/db: record 1 ('00000001_b.png'): 2 bytes that are not a Datum"
+        run.layer.seek(2)
+        with pytest.raises(NetcliError, match=r"record 2 \('00000002_c.png'\): not an image file of a known kind"):
+            run.forward()
+
+
+def test_an_lmdb_is_read_as_one_whatever_backend_says(tmp_path, caplog):
+    path = make_lmdb(tmp_path / "db", make_images(2))
+    with DataRun(data(path, 1, "")) as run:
+        assert run.labels() == [0]
+    assert caplog.messages == [
+        f"layer 'L': backend is LEVELDB (Caffe's default), but {path} is an LMDB and read as one"
+    ]
+
+
+def test_rand_skip_has_no_effect_and_says_so(tmp_path, caplog):
+    path = make_lmdb(tmp_path / "db", make_images(9))
+    with caplog.at_level(logging.WARNING), DataRun(data(path, 1, "rand_skip: 8 backend: LMDB")) as run:
+        assert run.labels() == [0]
+    assert caplog.messages == ["layer 'L': rand_skip has no effect in Data layers, as in Caffe"]
+
+
+@pytest.mark.parametrize("backend", ["", "backend: LMDB", "backend: LEVELDB"])
+def test_a_leveldb_is_not_read_yet(tmp_path, backend):
+    (tmp_path / "CURRENT").touch()
+    assert fault(data(tmp_path, 1, backend)) == (
+        f"data_param.source: {tmp_path} is a LevelDB, which is not read yet; make it an LMDB with convert-images"
+    )
+
+
+def test_databases_that_are_none(tmp_path):
+    assert fault(data(tmp_path / "db")) == f"data_param.source: there is no database {tmp_path}/db"
+    assert fault(data(tmp_path)) == f"data_param.source: {tmp_path} is not an LMDB: the folder holds no data.mdb"
+    assert fault("type: 'Data' data_param { batch_size: 1 }") == (
+        "data_param.source: data_param needs source, the folder of a database"
+    )
+    with LmdbWriter(str(tmp_path / "empty")):
+        pass
+    assert fault(data(tmp_path / "empty")) == f"data_param.source: {tmp_path}/empty holds no records"
+
+
+def test_bottoms_and_tops(tmp_path):
+    assert fault(data(tmp_path), tops=3) == "top: takes 1 to 2 tops, got 3"
+
+
+@needs_shared
+def test_records_of_caffe_in_caffe_s_order():
+    with DataRun(data(SHARED / "golden" / "solvers" / "lmdb", 64, transform="scale: 0.00390625")) as run:
+        assert run.top[0].shape == (64, 1, 28, 28)
+        assert run.labels()[:10] == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as MNIST begins

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netcli.errors import DataError
+from netcli.prototxt import schema
+from netcli.sources.datum import read_datum, write_datum, write_encoded_datum
+from netcli.sources.image_file import encode_image
+
+shapes = st.tuples(st.integers(1, 4), st.integers(1, 7), st.integers(1, 7))
+labels = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(shapes, labels, st.integers(0, 2**32), st.sampled_from([np.uint8, np.float32]))
+def test_round_trip(shape, label, seed, dtype):
+    image = (np.random.default_rng(seed).random(shape) * 255).astype(dtype)
+    read, got = read_datum(write_datum(image, label))
+    assert got == label
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, image)
+
+
+@given(shapes.filter(lambda shape: shape[0] in (1, 3)), labels, st.integers(0, 2**32))
+def test_an_encoded_datum_holds_a_file(shape, label, seed):
+    image = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    read, got = read_datum(write_encoded_datum(encode_image(image, "png"), label))
+    assert got == label
+    np.testing.assert_array_equal(read, image)
+    value = write_encoded_datum(encode_image(image, "png"), label)
+    assert read_datum(value, color=True)[0].shape == (3, *shape[1:])
+    assert read_datum(value, color=False)[0].shape == (1, *shape[1:])
+
+
+def test_bytes_are_stored_as_caffe_does():
+    datum = schema.Datum.FromString(write_datum(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), 5))
+    assert datum.data == bytes(range(12))  # channel by channel, row by row
+    assert (datum.channels, datum.height, datum.width, datum.label, datum.encoded) == (3, 2, 2, 5, False)
+
+
+def fault(**fields):
+    with pytest.raises(DataError) as caught:
+        read_datum(schema.Datum(**fields).SerializeToString())
+    return str(caught.value)
+
+
+def test_too_few_bytes():
+    assert fault(channels=3, height=2, width=2, data=b"12345") == "a Datum of 3x2x2 wants 12 values, it holds 5"
+
+
+def test_too_many_floats():
+    assert fault(channels=1, height=1, width=1, float_data=[1, 2]) == "a Datum of 1x1x1 wants 1 values, it holds 2"
+
+
+def test_nothing_in_it():
+    assert fault() == "a Datum of 0x0x0 has no pixels"
+    assert fault(channels=1, height=1, width=1) == "a Datum of 1x1x1 wants 1 values, it holds 0"
+
+
+def test_no_datum():
+    with pytest.raises(DataError, match="3 bytes that are not a Datum"):
+        read_datum(b"\xff\xff\xff")
+
+
+def test_an_encoded_datum_without_an_image():
+    assert fault(encoded=True, data=b"text") == "not an image file of a known kind"

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netcli.errors import DataError
+from netcli.sources.image_file import decode_image, encode_image, read_image
+
+# Small files of several kinds, each with what cv2.imdecode (opencv-python-headless 5.0) made of it with the flags
+# IMREAD_COLOR, IMREAD_GRAYSCALE and IMREAD_UNCHANGED, transposed to (C, H, W).
+OPENCV = np.load(Path(__file__).with_name("opencv_decode.npz"))
+WAYS = {"color": True, "gray": False, "native": None}
+
+
+@pytest.mark.parametrize("name", [name for name in OPENCV.files if not name.endswith(":file")])
+def test_pixels_are_opencv_s(name):
+    file, way = name.split(":")
+    image = decode_image(OPENCV[f"{file}:file"].tobytes(), WAYS[way])
+    assert image.dtype == np.uint8
+    # Colour to grey (other than libjpeg's own) and CMYK to BGR are rounded elsewhere.
+    tolerance = 1 if file == "cmyk.jpg" or (way == "gray" and file != "color.jpg") else 0
+    np.testing.assert_allclose(image.astype(int), OPENCV[name].astype(int), rtol=0, atol=tolerance)
+
+
+def test_sixteen_bits_become_eight():
+    assert decode_image(OPENCV["deep.png:file"].tobytes()).shape == OPENCV["deep.png:gray"].shape
+
+
+@given(st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9), st.sampled_from(["png", "bmp", "TIFF"]))
+def test_lossless_files_give_the_same_pixels_back(channels, height, width, kind):
+    image = np.random.default_rng(height * width).integers(0, 256, (channels, height, width), dtype=np.uint8)
+    np.testing.assert_array_equal(decode_image(encode_image(image, kind)), image)
+
+
+def test_a_jpeg_is_near():
+    image = np.broadcast_to(np.array([10, 100, 200], np.uint8)[:, None, None], (3, 16, 16))
+    assert np.abs(decode_image(encode_image(image, "jpg")).astype(int) - image).max() <= 3
+
+
+def test_an_unknown_kind():
+    with pytest.raises(DataError, match="can't be encoded as 'gif', only as jpg, jpeg, png"):
+        encode_image(np.zeros((1, 2, 2), np.uint8), "gif")
+
+
+def test_faults_name_the_file(tmp_path):
+    missing, text, cut = tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.jpg"
+    text.write_text("no image")
+    cut.write_bytes(OPENCV["color.jpg:file"].tobytes()[:300])
+    for path, sentence in (
+        (missing, "can't be read: No such file or directory"),
+        (tmp_path, "can't be read: Is a directory"),
+        (text, "not an image file of a known kind"),
+        (cut, "an image that can't be decoded"),
+    ):
+        with pytest.raises(DataError) as caught:
+            read_image(str(path))
+        assert str(caught.value).startswith(str(path))
+        assert sentence in str(caught.value)
