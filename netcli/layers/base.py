@@ -40,6 +40,7 @@ class Context:
     device: Device = CPU
     allow_python: bool = False
     folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
+    gradients: bool = True  # whether backward may be called: else forward keeps nothing for it
     passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
 
 
@@ -73,7 +74,8 @@ class Layer:
     is_loss: ClassVar[bool] = False  # the first top weighs 1 in the loss unless loss_weight says otherwise; and a
     # loss layer with too few tops named gets one of its own, as Caffe's AutoTopBlobs
     in_place: ClassVar[bool] = False  # a top may be the bottom itself
-    no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels); None: no bottom has one
+    no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels), -1 being the last; None:
+    # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
     statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult and decay_mult are 0
 

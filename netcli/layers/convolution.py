@@ -146,7 +146,7 @@ class Convolution(Layer):
         )
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
-        return sum(blob.count // self.p.num_output for blob in top) * self.blobs[0].count
+        return sum(blob.count for blob in top) // int(self.p.num_output) * self.blobs[0].count
 
     def _w(self, w: Any) -> Any:
         """Filters, or their gradient, in the op's shape."""

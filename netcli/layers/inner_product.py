@@ -49,7 +49,7 @@ class InnerProduct(Layer):
         self.plan = self.ops.inner_product(shape, axis, p.num_output, p.transpose, p.bias_term, self.dtype)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
-        return top[0].count // self.p.num_output * self.blobs[0].count
+        return top[0].count // int(self.p.num_output) * self.blobs[0].count
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         b = self.blobs[1].data if self.p.bias_term else None

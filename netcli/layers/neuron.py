@@ -31,7 +31,7 @@ class Neuron(Layer):
 
     def keep(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Save what forward is about to write over."""
-        if bottom[0] is top[0]:
+        if bottom[0] is top[0] and self.context.gradients:
             self._copy.data[...] = bottom[0].data
 
     def kept(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> Any:

@@ -74,7 +74,9 @@ class Net:
         self.keep_blobs = keep_blobs
         file = document.lines.file
         folder = os.path.dirname(os.path.abspath(file)) if file else None
-        self.context = Context(phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder)
+        self.context = Context(
+            phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder, gradients=self.gradients
+        )
 
         graph = wire(self.document)
         self.layer_names = [node.name for node in graph.nodes]
@@ -146,10 +148,9 @@ class Net:
             for layer, bottom, top in zip(self.layers, self.bottoms, self.tops, strict=True)
         ]
         self._backward_steps = [
-            (i, layer.backward, self.tops[i], run.propagate, self.bottoms[i])
-            for i, (layer, run) in enumerate(zip(self.layers, self._backward, strict=True))
-            if run.runs
-        ][::-1]
+            (layer.backward, top, run.propagate, bottom) if run.runs else None
+            for layer, run, bottom, top in zip(self.layers, self._backward, self.bottoms, self.tops, strict=True)
+        ]
 
     def _fill(self, shared: Collection[str]) -> None:
         # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
@@ -191,13 +192,17 @@ class Net:
         """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""
         if not self.gradients:
             raise ValueError("this net was built with gradients=False")
-        for _, blob, weight in self._losses:
-            blob.diff.fill(weight)
+        start = len(self.layers) - 1 if start is None else start
+        for i, blob, weight in self._losses:
+            if end <= i <= start:
+                blob.diff.fill(weight)
         if self.keep_blobs is not True:  # there a program may have set them
             for blob in self._zero_diffs:
                 blob.clear_diff()
-        for i, backward, top, propagate, bottom in self._backward_steps:
-            if (start is None or i <= start) and i >= end:
+        for i in range(start, end - 1, -1):
+            step = self._backward_steps[i]
+            if step is not None:
+                backward, top, propagate, bottom = step
                 backward(top, propagate, bottom)
 
     def clear_diffs(self) -> None:

@@ -77,7 +77,8 @@ class Conv:
                 windows = np.matmul(part, filters, out=self._windows_of(part.shape[1]))
                 windows = self._ungrouped(windows, rows, *self.kernel)  # (N, G, C/G, *out, *kernel)
                 for cell in product(*map(range, self.kernel)):
-                    into[self._seen(cell, rows)] += windows[(..., *cell)]
+                    of_cell = (..., *cell)
+                    into[self._seen(cell, rows)] += windows[of_cell]
             dx[images] = padded[self._inside]
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
