@@ -1,0 +1,83 @@
+"""Batch normalisation, without scale and shift, which the layer Scale has.
+
+Ioffe & Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+Shift", ICML 2015, arXiv:1502.03167.  Same results as Caffe's batch_norm_layer.cpp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netcli.arrays.layout import Shape
+from netcli.blob import Blob
+from netcli.errors import ShapeError
+from netcli.layers.base import layer
+from netcli.layers.neuron import Neuron
+
+
+@layer("BatchNorm", param="batch_norm_param")
+class BatchNorm(Neuron):
+    """y = (x - mean) / sqrt(var + eps), by the mean and variance of each channel.
+
+    In TRAIN they are those of the batch, and forward adds them to the running sums in the blobs; in TEST they are
+    the running averages, blob 0 / s and blob 1 / s (0 where s is 0: nothing has been added yet).
+
+    bottom  x  (N, C, ...)
+    top     y  shape of x; may be x itself
+    blobs   mean * s (C,)   var * s (C,)   s (1,): sums over the batches, each older by a factor
+            moving_average_fraction; var with m / (m - 1) for m items to a channel; not learned
+    param   eps                      default 1e-5
+            moving_average_fraction  default 0.999
+            use_global_stats         true: as in TEST; false: as in TRAIN; default by the phase
+    """
+
+    statistics = True
+    reads_bottom = True
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        shape = bottom[0].shape
+        if len(shape) < 2:
+            raise ShapeError(f"takes a bottom of 2 axes or more, got {self.named(0, shape)}", field="bottom")
+        for index, spec in enumerate(self.param.param):
+            if spec.lr_mult != 0:
+                raise ShapeError(
+                    f"param {index} has lr_mult {spec.lr_mult:g}, but statistics are not learned; give lr_mult: 0",
+                    field="param",
+                )
+        self.channels = shape[1]
+        self.use_global = self.p.use_global_stats if self.p.HasField("use_global_stats") else not self.train
+        for size in (self.channels, self.channels, 1):
+            self.add_blob((size,))
+
+    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        if bottom_shapes[0][1:2] != (self.channels,):
+            raise ShapeError(
+                f"statistics of {self.channels} channels do not fit bottom {self.named(0, bottom_shapes[0])}",
+                field="bottom",
+            )
+        return bottom_shapes
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.plan = self.ops.batch_norm(bottom[0].shape, self.p.eps, self.use_global, self.dtype)
+        self.mean, self.var = self.xp.zeros((2, self.channels), self.dtype)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        mean_sum, var_sum, s = (blob.data for blob in self.blobs)
+        if self.use_global:
+            factor = self.xp.where(s == 0, 0, 1 / self.xp.where(s == 0, 1, s))
+            self.xp.multiply(mean_sum, factor, out=self.mean)
+            self.xp.multiply(var_sum, factor, out=self.var)
+        else:
+            self.keep(bottom, top)
+        self.plan.forward(bottom[0].data, self.mean, self.var, top[0].data)
+        if not self.use_global:
+            m = bottom[0].count // self.channels
+            for total, value in ((mean_sum, self.mean), (var_sum, self.var * (m / (m - 1) if m > 1 else 1)), (s, 1)):
+                total *= self.p.moving_average_fraction
+                total += value
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        if propagate_down[0]:
+            x = bottom[0].data if self.use_global else self.kept(bottom, top)
+            self.plan.backward(x, self.mean, self.var, top[0].diff, bottom[0].diff)

@@ -1,0 +1,93 @@
+"""Product, weighted sum or maximum of bottoms, item by item.  Same results as Caffe's eltwise_layer.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netcli.arrays.layout import Shape
+from netcli.blob import Blob
+from netcli.errors import ShapeError
+from netcli.layers.base import Layer, layer
+
+
+@layer("Eltwise", param="eltwise_param")
+class Eltwise(Layer):
+    """y = x0 * x1 * ..., c0 * x0 + c1 * x1 + ..., or max(x0, x1, ...).
+
+    bottom  x...              two or more of one shape
+    top     y                 that shape
+    param   operation         SUM (default), PROD, MAX
+            coeff             c..., with SUM: one for each bottom; default 1
+            stable_prod_grad  true (default): the gradient of a product is that of y times the other bottoms; false:
+                              times y / x, which is faster for many bottoms, but NaN where x is 0
+
+    Of equals in a MAX the gradient goes to the second bottom rather than the first, and to either of them rather
+    than to a later one, as in Caffe.
+    """
+
+    bottoms = (2, None)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        p = self.p
+        if p.coeff and p.operation != p.SUM:
+            raise ShapeError("coeff goes with operation: SUM only", field="eltwise_param.coeff")
+        if p.coeff and len(p.coeff) != len(bottom):
+            raise ShapeError(
+                f"{len(bottom)} bottoms take as many coeff, got {len(p.coeff)}", field="eltwise_param.coeff"
+            )
+        self.coefficients = tuple(p.coeff) or (1.0,) * len(bottom)
+
+    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        first = bottom_shapes[0]
+        for index, shape in enumerate(bottom_shapes):
+            if shape != first:
+                raise ShapeError(f"bottoms differ: {self.named(0, first)}, {self.named(index, shape)}", field="bottom")
+        return [first]
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        if self.p.operation == self.p.SUM:
+            self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype)
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        xs, y = [blob.data for blob in bottom], top[0].data
+        if self.p.operation == self.p.SUM:
+            self.plan.forward(xs, y)
+        elif self.p.operation == self.p.PROD:
+            _multiply(self.xp, xs, y)
+        else:
+            self._maximum(xs, y)
+
+    def _maximum(self, xs: Sequence[Any], y: Any) -> None:
+        """y, and in `self.winner` the number of the bottom it came from."""
+        xp = self.xp
+        first = xs[0] > xs[1]
+        y[...] = xp.where(first, xs[0], xs[1])
+        self.winner = (~first).astype(xp.min_scalar_type(len(xs)))
+        for number, x in enumerate(xs[2:], 2):
+            better = x > y
+            xp.copyto(y, x, where=better)
+            xp.copyto(self.winner, number, where=better)
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        xp, p, dy = self.xp, self.p, top[0].diff
+        for number, blob in enumerate(bottom):
+            if not propagate_down[number]:
+                continue
+            if p.operation == p.SUM:
+                xp.multiply(dy, self.coefficients[number], out=blob.diff)
+            elif p.operation == p.MAX:
+                xp.multiply(dy, self.winner == number, out=blob.diff)
+            elif p.stable_prod_grad:
+                _multiply(xp, [dy, *(other.data for other in bottom if other is not blob)], blob.diff)
+            else:
+                xp.divide(top[0].data, blob.data, out=blob.diff)
+                blob.diff[...] *= dy
+
+
+def _multiply(xp: Any, xs: Sequence[Any], y: Any) -> None:
+    """y = the product of two or more arrays."""
+    xp.multiply(xs[0], xs[1], out=y)
+    for x in xs[2:]:
+        y *= x
