@@ -17,7 +17,7 @@ import netcli
 from netcli import cli
 from netcli.errors import NetcliError
 
-OURS = {"main", "screen"}  # modules here that are not commands
+OURS = {"main", "screen", "table", "target"}  # modules here that are not commands
 
 
 class Commands(click.Group):

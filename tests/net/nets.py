@@ -45,10 +45,12 @@ def layer(type, name, bottoms="", tops=None, rest=""):
 
 
 def fill(net, seed=0):
-    """Put random numbers into a net's inputs and parameters."""
+    """Put random numbers into a net's inputs, and small positive ones into its parameters."""
     rng = np.random.default_rng(seed)
-    for blob in [net.blobs[name] for name in net.inputs] + [p.blob for p in net.learnable]:
-        blob.data[...] = rng.standard_normal(blob.shape)
+    for name in net.inputs:
+        net.blobs[name].data[...] = rng.standard_normal(net.blobs[name].shape)
+    for parameter in net.learnable:
+        parameter.blob.data[...] = rng.uniform(0.01, 0.1, parameter.blob.shape)
 
 
 __all__ = ["TEST", "TRAIN", "data", "document", "fill", "layer", "net", "refusal"]

@@ -12,8 +12,9 @@ def runs(text, phase=TRAIN, **options):
     """{layer: bottoms it writes the diffs of} for those that run backward."""
     made = net(text, phase, **options)
     return {
-        made.layer_names[i]: [n for n, wanted in zip(made.bottom_names[i], propagate, strict=True) if wanted]
-        for i, _, _, propagate, _ in reversed(made._backward_steps)
+        name: [bottom for bottom, wanted in zip(bottoms, run.propagate, strict=True) if wanted]
+        for name, bottoms, run in zip(made.layer_names, made.bottom_names, made._backward, strict=True)
+        if run.runs
     }
 
 

@@ -1,0 +1,145 @@
+"""`netcli time`: how long each layer takes, as `caffe time`."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+import click
+
+from netcli.arrays.ops import Ops
+from netcli.cli import table
+from netcli.cli.target import PHASES, stages_of, target
+from netcli.net import Net
+
+
+@dataclass
+class Times:
+    """Seconds in all iterations together: of each layer, and of the whole passes."""
+
+    iterations: int
+    forward: list[float]
+    backward: list[float]
+    forward_pass: float = 0.0
+    backward_pass: float = 0.0
+
+
+@click.command(short_help="Measure how long each layer takes.")
+@click.argument("path", metavar="NET-or-SOLVER")
+@click.option("--iterations", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--phase", type=click.Choice(PHASES), default="TRAIN", show_default=True)
+@click.option("--level", type=int, help="Level of the net's state.")
+@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
+@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
+def command(
+    path: str,
+    iterations: int,
+    phase: str,
+    level: int | None,
+    stage: str,
+    engine: str,
+    allow_python: bool,
+    as_json: bool,
+) -> None:
+    """Measure how long each layer of a net takes, on the average of some iterations after a first that is not counted.
+
+    The net has random weights.  In TRAIN the backward pass is measured too.
+    """
+    choice, _ = target(path, PHASES.index(phase), level, stages_of(stage))
+    net = Net(
+        choice.document,
+        choice.phase,
+        level=choice.level,
+        stages=choice.stages,
+        ops=Ops(engine),
+        allow_python=allow_python,
+    )
+    try:
+        measure(net, 1)
+        times = measure(net, iterations)
+        click.echo(json_text(net, times, engine) if as_json else "\n".join(table_lines(net, times)))
+    finally:
+        net.close()
+
+
+def measure(net: Net, iterations: int) -> Times:
+    """Run forward and, where the net has gradients, backward, layer by layer."""
+    layers = range(len(net.layers))
+    times = Times(iterations, [0.0] * len(layers), [0.0] * len(layers))
+    clock = time.perf_counter
+    for _ in range(iterations):
+        begin = start = clock()
+        for i in layers:
+            net.forward(i, i)
+            end = clock()
+            times.forward[i] += end - start
+            start = end
+        times.forward_pass += start - begin
+        if not net.gradients:
+            continue
+        net.clear_diffs()
+        begin = start = clock()
+        for i in reversed(layers):
+            net.backward(i, i)
+            end = clock()
+            times.backward[i] += end - start
+            start = end
+        times.backward_pass += start - begin
+    return times
+
+
+def table_lines(net: Net, times: Times) -> list[str]:
+    """The table of layers, in the net's order, with the passes below."""
+
+    def milliseconds(seconds: float) -> str:
+        return f"{seconds / times.iterations * 1e3:.3f}"
+
+    head = ["layer", "type", "forward ms"]
+    found = [
+        [layer.name, layer.type, milliseconds(forward)]
+        for layer, forward in zip(net.layers, times.forward, strict=True)
+    ]
+    sums = ["", "", milliseconds(times.forward_pass)]
+    if net.gradients:
+        head.append("backward ms")
+        for row, backward in zip(found, times.backward, strict=True):
+            row.append(milliseconds(backward))
+        sums.append(milliseconds(times.backward_pass))
+    both = milliseconds(times.forward_pass + times.backward_pass)
+    return [
+        *table.lines(head, [*found, sums], left=2),
+        "",
+        f"{both} ms an iteration, on the average of {times.iterations}",
+    ]
+
+
+def json_text(net: Net, times: Times, engine: str) -> str:
+    """The same as JSON."""
+
+    def milliseconds(seconds: float) -> float:
+        return round(seconds / times.iterations * 1e3, 6)
+
+    return json.dumps(
+        {
+            "net": net.name,
+            "phase": PHASES[net.phase],
+            "engine": engine,
+            "iterations": times.iterations,
+            "layers": [
+                {
+                    "name": layer.name,
+                    "type": layer.type,
+                    "forward_ms": milliseconds(forward),
+                    "backward_ms": milliseconds(backward),
+                }
+                for layer, forward, backward in zip(net.layers, times.forward, times.backward, strict=True)
+            ],
+            "forward_ms": milliseconds(times.forward_pass),
+            "backward_ms": milliseconds(times.backward_pass),
+            "total_ms": milliseconds(times.forward_pass + times.backward_pass),
+        },
+        indent=2,
+    )
