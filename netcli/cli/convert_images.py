@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import click
@@ -64,7 +64,10 @@ def make_record(images: ImageList, index: int, number: int, root: str, recipe: R
 
 
 def _encoded(file: str, image: np.ndarray, recipe: Recipe) -> bytes:
-    """The image in the type wanted: the file's own bytes where they are that already, as Caffe does."""
+    """The image in the type wanted: the file's own bytes where they are that already, as in Caffe.
+
+    With --gray the image is encoded anew; Caffe would store a colour file as it is, and --gray be lost.
+    """
     extension = os.path.splitext(file)[1][1:].lower()
     kind = recipe.encode_type.lower() or extension
     if recipe.color and not recipe.height and FORMATS.get(kind) == FORMATS.get(extension):
@@ -73,9 +76,12 @@ def _encoded(file: str, image: np.ndarray, recipe: Recipe) -> bytes:
     return encode_image(image, kind)
 
 
-def records(images: ImageList, order: np.ndarray, root: str, recipe: Recipe) -> Iterator[Record | DataError]:
+def records(
+    images: ImageList, order: np.ndarray, root: str, recipe: Recipe
+) -> Generator[Record | DataError, None, None]:
     """The records of a list in `order`, each as soon as it is ready, or what is wrong with it."""
-    with _workers() as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         waiting: deque[Future[Record]] = deque()
         for number, index in enumerate(order.tolist()):
             waiting.append(pool.submit(make_record, images, index, number, root, recipe))
@@ -83,13 +89,6 @@ def records(images: ImageList, order: np.ndarray, root: str, recipe: Recipe) -> 
                 yield _outcome(waiting.popleft())
         while waiting:
             yield _outcome(waiting.popleft())
-
-
-@contextmanager
-def _workers() -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -103,7 +102,7 @@ def _outcome(future: Future[Record]) -> Record | DataError:
     raise fault
 
 
-def write(database: LmdbWriter, made: Iterator[Record | DataError], total: int, check_size: bool) -> list[str]:
+def write(database: LmdbWriter, made: Iterable[Record | DataError], total: int, check_size: bool) -> list[str]:
     """Write the records; returns what was wrong with the others.  Raises DataError where sizes differ and may not."""
     faults: list[str] = []
     first: Shape | None = None
@@ -165,11 +164,15 @@ def command(
     images = read_list(list_file)
     order = np.arange(len(images))
     if shuffle:
-        order = random.permutation(random.new_seed() if seed is None else seed, "convert-images", 0, len(images))
+        seed = random.new_seed() if seed is None else seed
+        order = random.permutation(seed, "convert-images", 0, len(images))
     recipe = Recipe(not gray, resize_height, resize_width, encoded, encode_type)
-    with LmdbWriter(database, overwrite=force) as writer:
-        faults = write(writer, records(images, order, root, recipe), len(images), check_size)
+    with LmdbWriter(database, overwrite=force) as writer, closing(records(images, order, root, recipe)) as made:
+        faults = write(writer, made, len(images), check_size)
         if faults and (not skip_unreadable or len(faults) == len(images)):
             raise DataError(f"{named(faults, len(images), 'image')} unreadable, and {database} was not made")
-    done = f"{database}: {len(images) - len(faults)} records"
-    click.echo(f"{done}; {named(faults, len(images), 'image')} left out" if faults else done)
+    click.echo(
+        f"{database}: {len(images) - len(faults)} records"
+        + (f", shuffled by seed {seed}" if shuffle else "")
+        + (f"; {named(faults, len(images), 'image')} left out" if faults else "")
+    )
