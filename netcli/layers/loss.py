@@ -8,8 +8,11 @@ from typing import Any, ClassVar
 
 from netcli.blob import Blob
 from netcli.errors import ShapeError
-from netcli.layers.base import Layer
+from netcli.layers.base import Arity, Layer
 from netcli.prototxt import schema
+
+# Probabilities are taken to be at least this in the logarithms of MultinomialLogisticLoss and InfogainLoss.
+LOG_THRESHOLD = 1e-20  # Caffe's kLOG_THRESHOLD
 
 
 class Loss(Layer):
@@ -19,7 +22,7 @@ class Loss(Layer):
     top     loss       a scalar; its diff holds the loss weight at backward
     """
 
-    bottoms = 2
+    bottoms: ClassVar[Arity] = 2
     is_loss = True
     no_gradient: ClassVar[tuple[int, ...] | None] = (1,)
 

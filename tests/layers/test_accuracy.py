@@ -49,7 +49,7 @@ test_layer = case_test(CASES)
 
 def test_label_that_is_no_class():
     run = Run(CASES[0], [np.zeros((4, 5)), np.array([0, 1, 10, 2])], np.float32)
-    with pytest.raises(DataError, match=r"^label 10 at item 2 is not in 0..4 of bottom '0' \(4, 5\)$"):
+    with pytest.raises(DataError, match=r"^label 10 at item 2 is not in 0..4 of bottom 'x0' \(4, 5\)$"):
         run.forward()
 
 

@@ -39,8 +39,8 @@ def test_slopes_that_do_not_learn_are_left_alone():
 
 
 def test_refusals():
-    assert refusal("type: 'PReLU'", [(4,)]) == "takes a bottom of 2 axes or more, got '0' (4,)"
+    assert refusal("type: 'PReLU'", [(4,)]) == "takes a bottom of 2 axes or more, got 'x0' (4,)"
     run = Run(CASES[0], CASES[0].arrays)
     run.bottom[0].reshape((2, 4, 4, 5))
-    with pytest.raises(ShapeError, match=r"^has slopes for 3 channels, bottom '0' \(2, 4, 4, 5\) has 4$"):
+    with pytest.raises(ShapeError, match=r"^has slopes for 3 channels, bottom 'x0' \(2, 4, 4, 5\) has 4$"):
         run.layer.reshape(run.bottom, run.top)

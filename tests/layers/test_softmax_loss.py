@@ -121,12 +121,12 @@ def test_ignored_items_learn_nothing_even_from_nan():
 @pytest.mark.parametrize(
     ("shape", "labels", "message"),
     [
-        ((4, 5), [0, 1, 2, 5], "label 5 at item 3 is not in 0..4 of bottom '0' (4, 5)"),
-        ((4, 5), [0, -1, 2, 5], "label -1 at item 1 is not in 0..4 of bottom '0' (4, 5)"),
-        ((2, 5), [[[[0]]], [[[7]]]], "label 7 at item 1 is not in 0..4 of bottom '0' (2, 5)"),
-        ((4, 5), [0, 1, 2.5, 4], "label 2.5 at item 2 is not a whole number in 0..4 of bottom '0' (4, 5)"),
-        ((2, 5), [0, float("nan")], "label nan at item 1 is not a whole number in 0..4 of bottom '0' (2, 5)"),
-        ((1, 2, 2, 2), [[[0, 1], [9, 1]]], "label 9 at item (0, 1, 0) is not in 0..1 of bottom '0' (1, 2, 2, 2)"),
+        ((4, 5), [0, 1, 2, 5], "label 5 at item 3 is not in 0..4 of bottom 'x0' (4, 5)"),
+        ((4, 5), [0, -1, 2, 5], "label -1 at item 1 is not in 0..4 of bottom 'x0' (4, 5)"),
+        ((2, 5), [[[[0]]], [[[7]]]], "label 7 at item 1 is not in 0..4 of bottom 'x0' (2, 5)"),
+        ((4, 5), [0, 1, 2.5, 4], "label 2.5 at item 2 is not a whole number in 0..4 of bottom 'x0' (4, 5)"),
+        ((2, 5), [0, float("nan")], "label nan at item 1 is not a whole number in 0..4 of bottom 'x0' (2, 5)"),
+        ((1, 2, 2, 2), [[[0, 1], [9, 1]]], "label 9 at item (0, 1, 0) is not in 0..1 of bottom 'x0' (1, 2, 2, 2)"),
     ],
 )
 def test_labels_that_are_no_class(shape, labels, message):

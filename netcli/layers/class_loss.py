@@ -1,0 +1,63 @@
+"""What the losses over classes share: labels, softmax, and which items count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from netcli.arrays.layout import count_of
+from netcli.blob import Blob
+from netcli.layers.base import Arity
+from netcli.layers.labels import label_shape, whole_numbers
+from netcli.layers.loss import Loss, Normalization
+
+
+class ClassLoss(Loss):
+    """A loss of p = softmax(x) along the class axis, given a label for each item; for inheriting.
+
+    bottom  x       scores; any shape with the classes along the parameter's `axis`
+            labels  whole numbers 0 .. classes-1, in any shape of as many items as x has off `axis`, in its order
+    top     loss    scalar
+            p       shape of x; optional
+    param   loss_param.ignore_label   items with this label, which need not be a class, neither count nor learn
+            loss_param.normalization  default VALID (see Normalization); BATCH_SIZE counts the axes before `axis`
+
+    `score` gives a subclass p and these, in label_shape, which is that of x with 1 for the classes:
+    index    each item's label, 0 where it is ignored
+    ignored  whether it is; None where none is
+    divisor  of the sum over the items
+    """
+
+    tops: ClassVar[Arity] = (1, 2)
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.normalization = Normalization.of(self.param.loss_param)
+        self.prob = Blob((), self.dtype, device=self.context.device)
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        shape = bottom[0].shape
+        self.class_axis = self.axis(self.p.axis, len(shape), f"{self.param_field}.axis")
+        self.classes = shape[self.class_axis]
+        self.label_shape = label_shape(self, bottom, self.class_axis)
+        self.prob.reshape(shape)
+        self.softmax = self.ops.softmax(shape, self.class_axis, self.dtype)
+        if len(top) > 1:
+            top[1].reshape(shape)
+
+    def score(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Read the labels and compute p; raises DataError for a label that is no class."""
+        x, labels = bottom[:2]
+        index, ignored = whole_numbers(
+            labels.data,
+            self.classes,
+            f"bottom {self.named(0, x.shape)}",
+            ignore=self.normalization.ignore,
+            xp=self.xp,
+        )
+        self.divisor = self.normalization.divisor(count_of(x.shape[: self.class_axis]), labels.count, ignored)
+        self.index = index.reshape(self.label_shape)
+        self.ignored = None if ignored is None else ignored.reshape(self.label_shape)
+        self.softmax.forward(x.data, self.prob.data)
+        if len(top) > 1:
+            top[1].data[...] = self.prob.data
