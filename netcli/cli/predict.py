@@ -1,0 +1,231 @@
+"""`netcli predict`: the classes of images by a trained net."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from netcli.arrays import threads
+from netcli.arrays.layout import size_text
+from netcli.arrays.ops import Ops
+from netcli.augment.transform import Transform
+from netcli.errors import DataError, NetcliError, Place
+from netcli.layers.base import TEST
+from netcli.net import Net
+from netcli.net.rules import net_state, select_layers
+from netcli.prototxt import find_file, read_net, schema
+from netcli.snapshots import read_blob
+from netcli.sources.image_file import read_image
+from netcli.sources.resize import resize
+from netcli.training.weights import load_all_weights, split_paths
+
+
+@click.command(short_help="Tell the classes of images.")
+@click.argument("net", metavar="NET")
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("--weights", multiple=True, required=True, metavar="FILE[,...]", help="Caffemodels, one after another.")
+@click.option("--labels", metavar="FILE", help="The classes' names, one a line.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes told for each image.")
+@click.option("--transform", "like", metavar="NET", help="Scale, mean and crop of the data layer of this training net.")
+@click.option("--scale", type=float, help="Factor of pixels, after the mean is taken off; e.g. 0.00390625.")
+@click.option("--mean-file", metavar="FILE", help="A mean image (.binaryproto), of the size before the crop.")
+@click.option("--mean-value", metavar="B,G,R", help="A mean for each channel, or one for all.")
+@click.option(
+    "--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean file's size, or the input's."
+)
+@click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
+@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores.")
+@click.option("--gpu", metavar="ID", help="Not there yet.")
+@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, one object for each image.")
+def command(
+    net: str,
+    images: Sequence[str],
+    weights: Sequence[str],
+    labels: str | None,
+    top: int,
+    like: str | None,
+    scale: float | None,
+    mean_file: str | None,
+    mean_value: str | None,
+    size: str | None,
+    output: str | None,
+    engine: str,
+    thread_count: int | None,
+    gpu: str | None,
+    allow_python: bool,
+    as_json: bool,
+) -> None:
+    """Print the likeliest classes of each IMAGE by NET, a net with an Input layer (a "deploy" prototxt).
+
+    An image is resized, cropped in the middle to the net's input, the mean is taken off, and it is scaled:
+    by the options here, or as the data layer of the training net does that --transform names.
+    """
+    if gpu is not None:
+        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to run on the CPU")
+    if thread_count is not None:
+        threads.set_threads(thread_count)
+    param = _transform_param(like, scale, mean_file, mean_value)
+    names = _read_labels(labels) if labels else []
+    model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)
+    try:
+        preparation = Preparation(model, net, param, size)
+        blob = _output_blob(model, net, output)
+        load_all_weights(model, split_paths(weights))
+        results = []
+        batch = preparation.shape[0]
+        for first in range(0, len(images), batch):
+            some = images[first : first + batch]
+            for path, scores in zip(some, _run(model, preparation, blob, some), strict=True):
+                results.append({"image": path, "classes": _best(scores, names, top)})
+                if not as_json:
+                    _tell(results[-1])
+    finally:
+        model.close()
+    if as_json:
+        click.echo(json.dumps(results, allow_nan=False))
+
+
+class Preparation:
+    """How an image file becomes the net's input.
+
+    shape: (N, C, H, W) of the input, N the images it takes at once.
+    """
+
+    def __init__(self, net: Net, path: str, param: Any, size: str | None) -> None:
+        self.input = _input_blob(net, path)
+        self.shape = net.blobs[self.input].shape
+        _, channels, height, width = self.shape
+        if channels not in (1, 3):
+            raise NetcliError(f"input '{self.input}' has {channels} channels; images have 1 or 3", place=Place(path))
+        mean = _mean_image(param)
+        self.size = _parse_size(size) if size else (mean.shape[1:] if mean is not None else (height, width))
+        param.crop_size = 0
+        if self.size != (height, width):
+            if height != width:
+                raise NetcliError(f"only square inputs are cropped, and '{self.input}' is {height}x{width}")
+            param.crop_size = height
+        self.transform = Transform(param, train=False, mean=mean, purpose="predict")
+        self.transform.shape((channels, *self.size))  # tells what does not fit before the weights are read
+
+    def __call__(self, path: str, out: Any) -> None:
+        """Fill `out` (C, H, W) from the image file; raises DataError."""
+        image = resize(read_image(path, color=self.shape[1] == 3), *self.size)
+        self.transform(image, None, out)
+
+
+def _run(net: Net, preparation: Preparation, output: str, paths: Sequence[str]) -> Any:
+    """The net's output for some images, one row for each."""
+    data = net.blobs[preparation.input]
+    if data.shape[0] != len(paths):
+        data.reshape((len(paths), *preparation.shape[1:]))
+        net.reshape()
+    for item, path in enumerate(paths):
+        preparation(path, data.data[item])
+    net.forward()
+    return net.blobs[output].data.reshape(len(paths), -1)
+
+
+def _input_blob(net: Net, path: str) -> str:
+    images = [name for name in net.inputs if len(net.blobs[name].shape) == 4]
+    if len(net.inputs) != 1 or not images:
+        found = ", ".join(f"'{name}' {net.blobs[name].shape}" for name in net.inputs) or "none"
+        raise NetcliError(
+            f"predict wants a net with one input of images (N, C, H, W), and the inputs here are: {found}",
+            place=Place(path),
+        )
+    return images[0]
+
+
+def _output_blob(net: Net, path: str, wanted: str | None) -> str:
+    if wanted is not None and wanted not in net.outputs:
+        outputs = ", ".join(f"'{name}'" for name in net.outputs)
+        raise NetcliError(f"'{wanted}' is no output of the net; there are {outputs}", place=Place(path))
+    return wanted or ("prob" if "prob" in net.outputs else net.outputs[-1])
+
+
+def _transform_param(like: str | None, scale: float | None, mean_file: str | None, mean_value: str | None) -> Any:
+    """The transform of the data layer of `like`, where one is given, and what the options change in it."""
+    param = schema.TransformationParameter()
+    if like is not None:
+        param.CopyFrom(_transform_of(like))
+    param.ClearField("mirror")
+    if scale is not None:
+        param.scale = scale
+    if mean_file is not None or mean_value is not None:
+        param.ClearField("mean_file")
+        param.ClearField("mean_value")
+    if mean_file is not None:
+        param.mean_file = mean_file
+    if mean_value is not None:
+        try:
+            param.mean_value.extend(float(value) for value in mean_value.split(","))
+        except ValueError:
+            raise click.BadParameter(f"{mean_value!r} is not a list of numbers", param_hint="--mean-value") from None
+    return param
+
+
+def _transform_of(path: str) -> Any:
+    """The transform_param of the layer that brings the test data into a net."""
+    document = read_net(path)
+    selected = select_layers(document, net_state(document.message, TEST))
+    for layer in selected.children("layer"):
+        if not layer.message.bottom and layer.message.HasField("transform_param"):
+            param = schema.TransformationParameter()
+            param.CopyFrom(layer.message.transform_param)
+            if param.HasField("mean_file"):
+                param.mean_file = find_file(param.mean_file, layer.lines)
+            return param
+    raise NetcliError("has no data layer with a transform_param in its TEST phase", place=Place(path))
+
+
+def _mean_image(param: Any) -> Any:
+    """The mean image (C, H, W), or None."""
+    if not param.HasField("mean_file"):
+        return None
+    mean = read_blob(param.mean_file)
+    if mean.ndim == 4 and mean.shape[0] == 1:
+        mean = mean[0]
+    if mean.ndim != 3:
+        raise NetcliError(
+            f"holds an array of {size_text(mean.shape)}; a mean image is CxHxW or 1xCxHxW", place=Place(param.mean_file)
+        )
+    return mean
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not match or int(match[1]) < 1 or (match[2] and int(match[2]) < 1):
+        raise click.BadParameter(f"{text!r} is not HxW, such as 256x256", param_hint="--resize")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _read_labels(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise DataError(
+            f"labels can't be read: {getattr(fault, 'strerror', None) or fault}", place=Place(path)
+        ) from None
+
+
+def _best(scores: Any, names: Sequence[str], top: int) -> list[dict[str, Any]]:
+    """The `top` classes of the highest scores; of equal ones the lower number first."""
+    order = np.argsort(-scores, kind="stable")[:top]
+    return [
+        {"class": int(i), "score": float(scores[i]), **({"label": names[i]} if i < len(names) else {})} for i in order
+    ]
+
+
+def _tell(result: dict[str, Any]) -> None:
+    click.echo(result["image"])
+    for entry in result["classes"]:
+        label = f"  {entry['label']}" if "label" in entry else ""
+        click.echo(f"  {entry['score']:.4f}  {entry['class']}{label}")

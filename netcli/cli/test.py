@@ -1,0 +1,148 @@
+"""`netcli test`: score trained weights on a net's test data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from netcli.arrays import threads
+from netcli.arrays.ops import Ops
+from netcli.cli.screen import Screen
+from netcli.errors import NetcliError, Place
+from netcli.layers.base import TEST
+from netcli.layers.batches import BatchLayer
+from netcli.net import Net
+from netcli.prototxt import kind, read_net, read_solver
+from netcli.training.choices import Choice, choose
+from netcli.training.finite import finite
+from netcli.training.scores import Score, by_name, outputs_of, score
+from netcli.training.weights import load_all_weights, split_paths
+
+ITERATIONS = 50  # Caffe's default
+
+
+@click.command(short_help="Score trained weights on test data.")
+@click.argument("net_or_solver", metavar="NET-or-SOLVER")
+@click.option("--weights", multiple=True, required=True, metavar="FILE[,...]", help="Caffemodels, one after another.")
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Batches to average over.  Default: a solver's test_iter; for a net {ITERATIONS}, as in Caffe.",
+)
+@click.option("--level", type=int, help="Level of the net's state.")
+@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
+@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores.")
+@click.option("--gpu", metavar="ID", help="Not there yet.")
+@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@click.option("--batches", "each", is_flag=True, help="Print the outputs of every batch too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object; of a solver's several test nets a list of them."
+)
+def command(
+    net_or_solver: str,
+    weights: Sequence[str],
+    iterations: int | None,
+    level: int | None,
+    stage: str,
+    engine: str,
+    thread_count: int | None,
+    gpu: str | None,
+    allow_python: bool,
+    each: bool,
+    as_json: bool,
+) -> None:
+    """Print the mean outputs of a net in its TEST phase.
+
+    Of a solver, all its test nets are scored.
+    """
+    if gpu is not None:
+        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to test on the CPU")
+    paths = split_paths(weights)
+    for path in paths:
+        if path.endswith((".solverstate", ".solverstate.h5")):
+            raise NetcliError("is a solver state; the weights are in the .caffemodel beside it", place=Place(path))
+    if thread_count is not None:
+        threads.set_threads(thread_count)
+    results = []
+    for choice in _choices(net_or_solver, level, stage):
+        with contextlib.ExitStack() as stack:
+            screen = Screen(quiet=as_json)
+            stack.callback(screen.close)
+            net = choice.build(ops=Ops(engine), seed=0, allow_python=allow_python)
+            stack.callback(net.close)
+            load_all_weights(net, paths)
+            result = _score(net, iterations or choice.batches, screen, each)
+            screen.clear()
+            if not as_json:
+                _tell(screen, net, result)
+            results.append(_plain(net, paths, result))
+    if as_json:
+        click.echo(json.dumps(finite(results[0] if len(results) == 1 else results), allow_nan=False))
+
+
+def _choices(path: str, level: int | None, stage: str) -> list[Choice]:
+    """The nets to score: the one of a net file, or those a solver tests."""
+    stages = tuple(name for name in stage.split(",") if name)
+    if not os.path.isfile(path) or kind(path) != "solver":
+        return [Choice(read_net(path), f"net file: {path}", path, TEST, level, stages, ITERATIONS)]
+    _, choices = choose(read_solver(path))
+    if not choices:
+        raise NetcliError("the solver has no test net; give the net to test instead", place=Place(path))
+    return [
+        Choice(c.document, c.origin, c.path, c.phase, c.level if level is None else level, c.stages + stages, c.batches)
+        for c in choices
+    ]
+
+
+def _score(net: Net, batches: int, screen: Screen, each: bool) -> Score:
+    def before(batch: int) -> bool:
+        if each and batch:
+            for output in outputs_of(net):
+                screen.say(f"Batch {batch - 1}, {output.name} = {output.value:g}")
+        if screen.live and screen.due():
+            screen.progress(f"{net.name}  {batch}/{batches} batches")
+        return True
+
+    result = score(net, batches, before)
+    before(batches)
+    assert result is not None  # `before` stops nothing
+    return result
+
+
+def _tell(screen: Screen, net: Net, result: Score) -> None:
+    screen.say(f"Loss: {result.loss:g}")
+    for output in result.outputs:
+        screen.say(str(output))
+    screen.say(f"({_covered(net, result)})")
+
+
+def _covered(net: Net, result: Score) -> str:
+    """What the means are over, in words."""
+    batches = f"{result.batches} batch{'' if result.batches == 1 else 'es'}"
+    sizes = [len(layer.source) for layer in net.sources.values() if isinstance(layer, BatchLayer)]
+    if result.records is None or not sizes:
+        return f"means over {batches}"
+    size = max(sizes)
+    if result.records % size == 0:
+        times = result.records // size
+        return f"means over {batches}: all {size} records{'' if times == 1 else f', {times} times'}"
+    return f"means over {batches}: {result.records} records, of a source of {size}"
+
+
+def _plain(net: Net, paths: Sequence[str], result: Score) -> dict[str, Any]:
+    """The result as JSON has it."""
+    return {
+        "net": net.name,
+        "weights": list(paths),
+        "iterations": result.batches,
+        "records": result.records,
+        "loss": result.loss,
+        "outputs": by_name(result.outputs),
+    }

@@ -1,0 +1,232 @@
+"""`netcli train`: train a net as a solver prototxt says."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from netcli.arrays import random, threads
+from netcli.arrays.ops import Ops
+from netcli.cli.screen import Screen
+from netcli.errors import NetcliError, Place
+from netcli.prototxt import kind, read_solver
+from netcli.prototxt.lines import Document
+from netcli.snapshots import SolverState, newest_state, read_state
+from netcli.training import run_folder
+from netcli.training.caffe_log import CaffeLog
+from netcli.training.curve import Curve
+from netcli.training.guard import Guard
+from netcli.training.journal import Journal
+from netcli.training.metrics import Metrics
+from netcli.training.overrides import set_fields
+from netcli.training.progress import Progress, duration
+from netcli.training.run_folder import RunFolder
+from netcli.training.session import open_session
+from netcli.training.signals import EFFECTS, Signals
+from netcli.training.snapshot import Snapshots
+from netcli.training.state import is_ours, restore
+from netcli.training.trainer import Trainer
+from netcli.training.weights import split_paths
+
+_log = logging.getLogger("netcli")
+NEWEST = "newest"
+
+
+@click.command(short_help="Train a net as a solver prototxt says.")
+@click.argument("solver", required=False, metavar="SOLVER")
+@click.option("--weights", multiple=True, metavar="FILE[,...]", help="Begin with the weights of caffemodels.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=NEWEST,
+    metavar="[STATE]",
+    help="Go on from a .solverstate; without STATE from the newest whole one behind snapshot_prefix.",
+)
+@click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the solver.")
+@click.option("--level", type=int, help="Level of the training net's state.")
+@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the training net's state.")
+@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores; on resume as before.")
+@click.option("--gpu", metavar="ID", help="Not there yet.")
+@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@click.option("--sigint-effect", type=click.Choice(EFFECTS), default="stop", show_default=True)
+@click.option("--sighup-effect", type=click.Choice(EFFECTS), default="snapshot", show_default=True)
+@click.option("--nan-effect", type=click.Choice(["stop", "warn"]), default="stop", show_default=True)
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/NAME-N, a new one.")
+@click.option("--log-to-stderr", is_flag=True, help="Caffe's log lines there too, in place of progress.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress; warnings and faults alone.")
+def command(
+    solver: str | None,
+    weights: Sequence[str],
+    resume: str | None,
+    assignments: Sequence[str],
+    level: int | None,
+    stage: str,
+    engine: str,
+    thread_count: int | None,
+    gpu: str | None,
+    allow_python: bool,
+    sigint_effect: str,
+    sighup_effect: str,
+    nan_effect: str,
+    run_dir: Path | None,
+    log_to_stderr: bool,
+    quiet: bool,
+) -> None:
+    """Train the net of a SOLVER prototxt.
+
+    Snapshots go where its snapshot_prefix says; log, metrics and learning curve to a run folder.
+    ctrl-C stops with a snapshot, from which --resume goes on to the same numbers.
+    """
+    if gpu is not None:
+        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to train on the CPU")
+    if solver is None and resume not in (None, NEWEST):  # `train --resume SOLVER` gives the solver to --resume
+        solver, resume = resume, NEWEST
+    if solver is None:
+        raise click.UsageError("Missing argument 'SOLVER'.")
+    document = _read(solver, assignments, level, stage)
+    paths = _weights(document, weights, resume)
+    state = _state(document, resume)
+    seed = _seed(document, state)
+    _set_threads(thread_count, state)
+    journal = Journal(to_stderr=log_to_stderr)
+    journal.say("caffe.cpp:204", "Use CPU.")
+    with contextlib.ExitStack() as stack:
+        screen = Screen(quiet=quiet or log_to_stderr)
+        stack.callback(screen.close)
+        param = document.message
+        if param.HasField("solver_mode") and param.solver_mode == param.GPU:
+            screen.say("solver_mode: GPU runs on the CPU; this build of netcli has no GPU engine yet")
+        session = open_session(document, journal, ops=Ops(engine), seed=seed, allow_python=allow_python)
+        stack.callback(session.close)
+        session.load(paths)
+        run = session.trainer()
+        if state is not None:
+            journal.say("caffe.cpp:243", f"Resuming from {state.path}")
+            restore(run, state.content, state.path)
+        name = session.net.name or Path(solver).stem
+        folder = run_folder.given(run_dir) if run_dir else run_folder.next_free(name)
+        folder.write(["netcli", *sys.argv[1:]], session.texts())
+        snapshots = Snapshots(param)
+        run.add(
+            [
+                Guard(session.rebuild, stop=nan_effect == "stop"),
+                Signals({"SIGINT": sigint_effect, "SIGHUP": sighup_effect}),
+                CaffeLog(journal),
+                Metrics(folder.metrics),
+                Curve(folder.metrics, folder.curve),
+                Progress(screen),
+                snapshots,
+            ]
+        )
+        journal.open(folder.log)
+        stack.callback(journal.close)
+        journal.say("caffe.cpp:248", "Starting Optimization")
+        started = time.perf_counter()
+        try:
+            run.train()
+        except NetcliError as fault:
+            journal.say("netcli", str(fault))
+            raise
+        _report(screen, run, snapshots, folder, time.perf_counter() - started)
+    if run.stopped is not None:
+        raise click.exceptions.Exit(128 + signal.Signals[run.stopped])
+
+
+@dataclass(frozen=True)
+class Found:
+    """A solver state and the file it was read from."""
+
+    path: str
+    content: SolverState
+
+
+def _read(solver: str, assignments: Sequence[str], level: int | None, stages: str) -> Document:
+    """The solver with the command line's changes; raises NetcliError."""
+    if os.path.isfile(solver) and kind(solver) != "solver":
+        raise NetcliError(f"is a {kind(solver)}, and train takes a solver prototxt", place=Place(solver))
+    document = read_solver(solver)
+    set_fields(document, assignments)
+    if level is not None:
+        document.message.train_state.level = level
+    if stages:
+        document.message.train_state.stage.extend(stage for stage in stages.split(",") if stage)
+    return document
+
+
+def _weights(document: Document, given: Sequence[str], resume: str | None) -> list[str]:
+    """The caffemodels to begin with: the option's, or else the solver's; none where a run is resumed."""
+    if given and resume is not None:
+        raise NetcliError("give --weights to begin with weights or --resume to go on from a snapshot, not both")
+    paths = split_paths(given or document.message.weights)
+    for path in paths:
+        if given and path.endswith((".solverstate", ".solverstate.h5")):
+            raise NetcliError("is a solver state: go on from it with --resume", place=Place(path))
+    if resume is not None:
+        return []
+    if given:
+        del document.message.weights[:]
+        document.message.weights.extend(paths)
+    return paths
+
+
+def _state(document: Document, resume: str | None) -> Found | None:
+    prefix = document.message.snapshot_prefix
+    newest = newest_state(prefix)
+    if resume is None:
+        if newest is not None:
+            _log.warning("%s is of an earlier run; --resume without a file takes the highest iteration", newest)
+        return None
+    if resume.endswith((".caffemodel", ".caffemodel.h5")):
+        raise NetcliError(
+            "holds weights alone: begin with them by --weights, or give --resume a .solverstate", place=Place(resume)
+        )
+    if resume != NEWEST:
+        return Found(resume, read_state(resume))
+    if newest is None:
+        raise NetcliError(f"there is no whole snapshot {prefix}_iter_N.solverstate to go on from; leave --resume out")
+    return Found(newest, read_state(newest))
+
+
+def _seed(document: Document, state: Found | None) -> int:
+    """The seed of the run: the snapshot's where there is one, the solver's, or a new one."""
+    own: int = document.message.random_seed
+    if state is None or not is_ours(state.content):
+        return own if own >= 0 else random.new_seed()
+    seed = int(state.content.run.random_seed)
+    if own not in (-1, seed):
+        _log.warning("random_seed %d of %s is used, and not the solver's %d", seed, state.path, own)
+    return seed
+
+
+def _set_threads(wanted: int | None, state: Found | None) -> None:
+    if wanted is None and state is not None and is_ours(state.content):
+        wanted = int(state.content.run.threads) or None
+    if wanted is not None:
+        threads.set_threads(wanted)
+
+
+def _report(screen: Screen, run: Trainer, snapshots: Snapshots, folder: RunFolder, seconds: float) -> None:
+    """The last lines: what came of it, and where it is."""
+    screen.clear()
+    done = run.iteration - run.first
+    if done == 0 and run.stopped is None:
+        screen.say(f"nothing left to train: iteration {run.iteration} of max_iter {run.max_iter}")
+    elif run.stopped is None:
+        screen.say(f"trained {done} iterations in {duration(seconds)}, loss {run.smoothed_loss:.4g}")
+    else:
+        screen.say(f"stopped by {run.stopped} at iteration {run.iteration} of {run.max_iter}; --resume goes on")
+    if snapshots.paths is not None:
+        screen.say(f"  weights  {snapshots.paths[0]}")
+        screen.say(f"  state    {snapshots.paths[1]}")
+    screen.say(f"  log      {folder.log}")
+    screen.say(f"  curve    {folder.curve}")

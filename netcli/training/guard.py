@@ -1,0 +1,88 @@
+"""Ends a run whose loss is no number, and finds where it ceased to be one."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from netcli.errors import NetcliError
+from netcli.net import Net
+from netcli.training.hooks import Hook, Order
+
+if TYPE_CHECKING:
+    from netcli.training.trainer import Trainer
+
+_log = logging.getLogger("netcli")
+
+
+class Guard(Hook):
+    """Raises NetcliError in the first iteration whose loss is nan or infinite, before the weights take its step.
+
+    Caffe goes on, and spends the rest of the run on nothing.  The last snapshot is whole.
+
+    stop: False to warn once and go on, as Caffe does.
+    rebuild: builds the training net again with a memory for every blob, over the weights of the one given.
+    """
+
+    order: ClassVar[Order] = Order.GUARD
+
+    def __init__(self, rebuild: Callable[[Net], Net], stop: bool = True) -> None:
+        self.rebuild = rebuild
+        self.stop = stop
+        self._positions: dict[str, int] = {}
+        self._passes = 0
+        self._warned = False
+
+    def before(self, run: Trainer) -> None:
+        self._positions = run.net.positions()
+        self._passes = run.net.context.passes
+
+    def computed(self, run: Trainer) -> None:
+        if math.isfinite(run.loss) or self._warned:
+            return
+        if not self.stop:
+            self._warned = True
+            _log.warning("the loss is %g at iteration %d; training goes on as it was told to", run.loss, run.iteration)
+            return
+        raise NetcliError(
+            f"the loss is {run.loss:g} at iteration {run.iteration}: {self._cause(run)}; a lower base_lr "
+            "or clip_gradients may help, and --resume goes on from the last snapshot"
+        )
+
+    def _cause(self, run: Trainer) -> str:
+        """What is not finite first, found by going through the iteration again, layer by layer."""
+        for parameter in run.net.learnable:
+            if not np.isfinite(parameter.blob.data).all():
+                return f"parameter {parameter.index} of layer '{parameter.layer}' is not finite"
+        try:
+            net = self.rebuild(run.net)
+        except (NetcliError, MemoryError) as fault:
+            return f"where it began can't be told ({fault})"
+        try:
+            net.seek(self._positions)
+            net.context.passes = self._passes
+            for _ in range(run.solver.param.iter_size):
+                if cause := first_bad(net):
+                    return cause
+        finally:
+            net.close()
+        return "it did not show again when its batch was repeated"
+
+
+def first_bad(net: Net) -> str:
+    """The first top of a forward pass with an item that is not finite, as a phrase; empty if there is none."""
+    for index, layer in enumerate(net.layers):
+        net.forward(index, index)
+        for name, blob in zip(net.top_names[index], net.tops[index], strict=True):
+            if bad := _describe(blob.data):
+                return f"'{name}' of layer '{layer.name}' ({layer.type}) is the first blob that is not finite ({bad})"
+    return ""
+
+
+def _describe(data: Any) -> str:
+    count = data.size - int(np.isfinite(data).sum())
+    return f"{count} of {data.size} items" if count else ""

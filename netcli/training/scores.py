@@ -1,0 +1,75 @@
+"""Scores of a net over a number of batches: the means of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netcli.net import Net
+
+
+@dataclass(frozen=True)
+class Output:
+    """One item of an output blob; a blob of several is shown item by item, as Caffe does."""
+
+    name: str
+    value: float
+    weight: float = 0.0  # in the loss
+
+    def __str__(self) -> str:
+        share = f" (* {self.weight:g} = {self.weight * self.value:g} loss)" if self.weight else ""
+        return f"{self.name} = {self.value:g}{share}"
+
+
+@dataclass
+class Score:
+    """Means over the batches of a test.
+
+    loss: the net's weighted loss    records: how many were given to it, None where it has no source
+    """
+
+    batches: int
+    loss: float
+    outputs: list[Output] = field(default_factory=list)
+    records: int | None = None
+
+
+def by_name(outputs: Sequence[Output]) -> dict[str, float | list[float]]:
+    """Outputs as numbers, or lists of them for blobs of several items."""
+    lists: dict[str, list[float]] = {}
+    for output in outputs:
+        lists.setdefault(output.name, []).append(output.value)
+    return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
+
+
+def outputs_of(net: Net) -> list[Output]:
+    """The net's outputs as the last forward pass left them."""
+    return _spread(net, [net.blobs[name].data for name in net.outputs])
+
+
+def score(net: Net, batches: int, each: Callable[[int], bool] = lambda _: True) -> Score | None:
+    """The means over so many forward passes; None where `each`, called before each, said to stop."""
+    sums = [np.zeros(0)] * len(net.outputs)
+    loss = 0.0
+    before = net.positions()
+    for batch in range(batches):
+        if not each(batch):
+            return None
+        loss += net.forward()
+        for i, name in enumerate(net.outputs):
+            values = np.asarray(net.blobs[name].data, np.float64)
+            sums[i] = sums[i] + values if batch else values
+    after = net.positions()
+    records = max((after[name] - before[name] for name in after), default=None)
+    return Score(batches, loss / batches, _spread(net, [total / batches for total in sums]), records)
+
+
+def _spread(net: Net, values: list[np.ndarray]) -> list[Output]:
+    # ravel: Caffe's order, whatever lies in memory.
+    return [
+        Output(name, float(item), net.loss_weights.get(name, 0.0))
+        for name, array in zip(net.outputs, values, strict=True)
+        for item in array.ravel()
+    ]

@@ -1,0 +1,123 @@
+"""What a solver prototxt needs to be trained: its nets, built, and its update rule over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netcli.arrays.ops import Ops
+from netcli.errors import NetcliError
+from netcli.net import Net
+from netcli.prototxt import to_text
+from netcli.prototxt.lines import Document
+from netcli.solvers import Solver, make_solver
+from netcli.training.checks import check_solver
+from netcli.training.choices import Choice, choose
+from netcli.training.journal import Journal
+from netcli.training.snapshot import check_prefix
+from netcli.training.tests import Tests
+from netcli.training.trainer import Trainer
+from netcli.training.weights import load_weights
+
+
+@dataclass
+class Session:
+    """Nets and update rule of a solver prototxt; `close` gives back what they hold.
+
+    document  SolverParameter
+    choices   where the training net and each test net are from
+    """
+
+    document: Document
+    train_choice: Choice
+    test_choices: list[Choice]
+    net: Net
+    tests: list[Net]
+    solver: Solver
+    journal: Journal
+    ops: Ops
+    allow_python: bool
+
+    def load(self, paths: Iterable[str]) -> None:
+        """Take weights from caffemodels, one after the other; raises SnapshotError."""
+        load_weights(
+            [self.net, *self.tests],  # a test net may have layers of its own
+            paths,
+            reading=lambda path: self.journal.say("solver.cpp:72", f"Finetuning from {path}"),
+            ignored=lambda name: self.journal.say("net.cpp:744", f"Ignoring source layer {name}"),
+        )
+
+    def trainer(self) -> Trainer:
+        """The loop over these nets, with the solver's tests."""
+        param = self.document.message
+        tests = Tests([c.batches for c in self.test_choices], param.test_interval, param.test_initialization)
+        return Trainer(self.net, self.solver, self.tests, [tests])
+
+    def rebuild(self, net: Net) -> Net:
+        """The training net again, over the same weights, with a memory of its own for every blob."""
+        return self.train_choice.build(
+            ops=Ops(self.ops.engine),
+            seed=net.context.seed,
+            allow_python=self.allow_python,
+            keep_blobs=True,
+            shared_with=net,
+        )
+
+    def texts(self) -> dict[str, str]:
+        """The solver and its nets as they are trained, by file names for a run's folder."""
+        solver = type(self.document.message)()
+        solver.CopyFrom(self.document.message)
+        train, tests = self.train_choice, self.test_choices
+        for field in ("net", "train_net"):  # the path that was found, which may be beside the solver
+            if solver.HasField(field) and train.path is not None:
+                setattr(solver, field, train.path)
+        texts = {"solver.prototxt": to_text(solver)}
+        shared = all(choice.origin == train.origin for choice in tests)
+        texts["net.prototxt" if shared else "train_net.prototxt"] = to_text(train.document.message)
+        if not shared:
+            for number, choice in enumerate(tests):
+                texts[f"test_net_{number}.prototxt"] = to_text(choice.document.message)
+        return texts
+
+    def close(self) -> None:
+        for net in (*self.tests, self.net):
+            net.close()
+
+
+def open_session(solver: Document, journal: Journal, *, ops: Ops, seed: int, allow_python: bool = False) -> Session:
+    """Check a solver and build what it asks for; raises NetcliError, as early as each fault can be known.
+
+    seed: of all draws; it is written into the solver, whose document is changed so far.
+    """
+    check_solver(solver)
+    train_choice, test_choices = choose(solver)
+    param = solver.message
+    if param.snapshot or param.snapshot_after_train:
+        try:
+            check_prefix(param.snapshot_prefix)
+        except NetcliError as fault:
+            raise fault.at(solver.lines.find(fault.field)) from None
+    make_solver(solver, [])  # its faults are told before a net is built
+    param.random_seed = seed
+    journal.say("solver.cpp:44", f"Initializing solver from parameters: \n{to_text(param)}")
+    nets: list[Net] = []
+
+    def build(choice: Choice, shared_with: Net | None = None) -> Net:
+        net = choice.build(ops=ops, seed=seed, allow_python=allow_python, shared_with=shared_with)
+        nets.append(net)
+        journal.say("net.cpp:255", "Network initialization done.")
+        return net
+
+    try:
+        journal.say("solver.cpp:87", f"Creating training net from {train_choice.origin}")
+        net = build(train_choice)
+        for number, choice in enumerate(test_choices):
+            journal.say("solver.cpp:172", f"Creating test net (#{number}) specified by {choice.origin}")
+            build(choice, shared_with=net)
+        rule = make_solver(solver, net.learnable, ops=ops)
+    except BaseException:
+        for built in nets:
+            built.close()
+        raise
+    journal.say("solver.cpp:56", "Solver scaffolding done.")
+    return Session(solver, train_choice, test_choices, net, nets[1:], rule, journal, ops, allow_python)

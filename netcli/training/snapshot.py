@@ -1,0 +1,87 @@
+"""Snapshots: PREFIX_iter_N.caffemodel and .solverstate, at an interval, at the end, or when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from netcli.errors import NetcliError, SnapshotError
+from netcli.snapshots import write_state
+from netcli.training.hooks import Hook, Order
+from netcli.training.state import capture
+
+if TYPE_CHECKING:
+    from netcli.training.trainer import Trainer
+
+_log = logging.getLogger("netcli")
+
+
+class Snapshots(Hook):
+    """Writes snapshots as the solver's snapshot, snapshot_after_train, snapshot_prefix and snapshot_diff say.
+
+    The state is written after the weights it names, so that a state that is there has its weights.
+    One that can't be written in the middle of a run (a full disk) is a warning, and the next one is
+    tried again; the last one is an error.
+    A run that is stopped is snapshotted too, unless its solver wants no snapshot at all.
+    """
+
+    order: ClassVar[Order] = Order.KEEP
+
+    def __init__(self, param: Any) -> None:
+        """param: SolverParameter, its snapshot_prefix filled in."""
+        self.prefix: str = param.snapshot_prefix
+        self.interval: int = param.snapshot
+        self.after_train: bool = param.snapshot_after_train
+        self.write_diff: bool = param.snapshot_diff
+        self.paths: tuple[str, str] | None = None  # the last one written: weights, state
+        self._at: int | None = None  # its iteration
+
+    def updated(self, run: Trainer) -> None:
+        if self.interval > 0 and run.iteration % self.interval == 0:
+            self._try(run)
+
+    def poll(self, run: Trainer) -> None:
+        if run.wants_snapshot:
+            run.wants_snapshot = False
+            self._try(run)
+
+    def after(self, run: Trainer) -> None:
+        wanted = self.after_train or (run.stopped is not None and self.interval > 0)
+        if wanted and run.iteration > run.first:  # a run that made no step has nothing new
+            self.save(run)
+
+    def save(self, run: Trainer) -> None:
+        """Write a snapshot, unless the last one is of this iteration; raises SnapshotError."""
+        if self._at == run.iteration:
+            return
+        weights, state = (f"{self.prefix}_iter_{run.iteration}.{end}" for end in ("caffemodel", "solverstate"))
+        run.tell("saving", weights, state)
+        run.net.save(weights, self.write_diff)
+        write_state(state, capture(run, weights))
+        self._at, self.paths = run.iteration, (weights, state)
+        run.tell("saved", weights, state)
+
+    def _try(self, run: Trainer) -> None:
+        try:
+            self.save(run)
+        except SnapshotError as fault:
+            _log.warning("%s; training goes on, and tries again at the next snapshot", fault)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise NetcliError where no file can be made behind this prefix."""
+    probe = f"{prefix}_iter_0.{os.getpid()}.tempfile"
+    try:
+        with open(probe, "xb"):
+            pass
+    except OSError as fault:
+        folder = os.path.dirname(prefix)
+        if folder and not os.path.isdir(folder):
+            words = f"there is no folder {folder}"
+        else:
+            words = f"{prefix}_iter_*: {fault.strerror or fault}"
+        raise NetcliError(f"snapshots can't be written: {words}", field="snapshot_prefix") from None
+    with contextlib.suppress(OSError):
+        os.remove(probe)

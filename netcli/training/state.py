@@ -1,0 +1,106 @@
+"""Where a run stands, as a solver state: taken for a snapshot, and put back for a resume."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from netcli.arrays.threads import thread_count
+
+import netcli
+from netcli.errors import NetcliError, Place
+from netcli.prototxt import schema
+from netcli.snapshots import SolverState, read_weights
+
+if TYPE_CHECKING:
+    from netcli.net import Net
+    from netcli.training.trainer import Trainer
+
+_log = logging.getLogger("netcli")
+
+
+def capture(run: Trainer, learned_net: str) -> SolverState:
+    """The state of a run whose weights are stored at `learned_net`."""
+    return SolverState(
+        iteration=run.iteration,
+        learned_net=learned_net,
+        history=run.solver.history,
+        # Caffe's counts the steps as of the last update's rate.
+        current_step=run.solver.schedule.current_step(run.iteration - 1),
+        run=_run_state(run),
+    )
+
+
+def _run_state(run: Trainer) -> Any:
+    record = environment(run.net)
+    record.random_seed = run.net.context.seed
+    record.passes = run.net.context.passes
+    record.loss_window.extend(run.losses)
+    tests = run.test_positions or [net.positions() for net in run.tests]
+    for name, positions in zip(_net_names(run), [run.net.positions(), *tests], strict=True):
+        for layer, records in positions.items():
+            record.positions.add(net=name, layer=layer, records=records)
+    return record
+
+
+def restore(run: Trainer, state: SolverState, path: str) -> None:
+    """Go on from a state read from `path`; raises SnapshotError where it was made for another net or solver.
+
+    A state of Caffe's has no record of the data: sources begin at record 0, as Caffe lets them.
+    """
+    if state.learned_net:
+        run.net.load(read_weights(state.learned_net))
+    try:
+        run.solver.history = state.history
+    except NetcliError as fault:
+        raise fault.at(Place(path)) from None
+    run.iteration = state.iteration
+    if not is_ours(state):
+        return
+    _warn_of_differences(state.run, environment(run.net), path)
+    run.net.context.passes = state.run.passes
+    run.losses.extend(state.run.loss_window)
+    for name, net in zip(_net_names(run), [run.net, *run.tests], strict=True):
+        net.seek({p.layer: p.records for p in state.run.positions if p.net == name})
+
+
+def is_ours(state: SolverState) -> bool:
+    """Whether the state has our record of the run, and not only what Caffe writes."""
+    return bool(state.run.netcli)
+
+
+def environment(net: Net) -> Any:
+    """RunState with what the last bits of a net's numbers depend on."""
+    ops = net.context.ops
+    digest = hashlib.blake2b(net.document.message.SerializeToString(deterministic=True), digest_size=8)
+    return schema.RunState(
+        threads=thread_count(),
+        engine=ops.engine,
+        library=ops.library(),
+        cpu=ops.cpu(),
+        netcli=netcli.__version__,
+        net_digest=digest.hexdigest(),
+    )
+
+
+def _net_names(run: Trainer) -> list[str]:
+    """The names of the nets in RunState.positions."""
+    return ["train", *(f"test {index}" for index in range(len(run.tests)))]
+
+
+def _warn_of_differences(there: Any, here: Any, path: str) -> None:
+    parts = []
+    for field, words in (
+        ("threads", "{} threads, not {}"),
+        ("engine", "engine {}, not {}"),
+        ("library", "{}, not {}"),
+        ("cpu", "{}, not {}"),
+        ("netcli", "netcli {}, not {}"),
+    ):
+        if getattr(there, field) != getattr(here, field):
+            parts.append(words.format(getattr(here, field) or "none", getattr(there, field) or "none"))
+    if there.net_digest != here.net_digest:
+        parts.append("a net whose text has changed")
+    if parts:
+        _log.warning("resumed %s with %s: last bits may differ from the run it was made in", path, "; ".join(parts))
