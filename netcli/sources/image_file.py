@@ -53,6 +53,8 @@ def _array(image: Image.Image, color: bool | None) -> Any:
     if image.mode.startswith("I"):  # 16 bits of grey, of which OpenCV keeps the upper 8
         grey = (np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8)
         return np.repeat(grey[None], 3 if color else 1, axis=0)
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # Pillow warns of going from here to anything else
     if color is None:
         has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
         mode = "L" if image.mode in ("1", "L") else "RGBA" if has_alpha else "RGB"

@@ -15,7 +15,8 @@ from netcli.sources.lmdb_reader import DATA_FILE
 FIRST_MAP = 1 << 28  # bytes the file may grow to before the map is doubled; no disk is taken for it
 RECORDS_PER_COMMIT = 1000  # as Caffe's convert_imageset
 BYTES_PER_COMMIT = 1 << 26  # what waits in memory for the next commit
-OWN_FILES = {DATA_FILE, "lock.mdb"}
+LOCK_FILE = "lock.mdb"
+OWN_FILES = {DATA_FILE, LOCK_FILE}
 
 
 class LmdbWriter:
@@ -116,22 +117,24 @@ class LmdbWriter:
             os.close(self._folder)
 
     def _put_in_place(self) -> None:
-        os.fsync(self._folder)
-        old = f"{self.path}.replaced"
-        replaces = os.path.lexists(self.path)
-        if replaces:
-            shutil.rmtree(old, ignore_errors=True)
-            os.rename(self.path, old)
-        try:
+        if not os.path.isdir(self.path):
+            os.fsync(self._folder)
             os.rename(self._partial, self.path)
-        except OSError:
-            if replaces:
-                os.rename(old, self.path)
-            raise
-        parent = os.open(os.path.dirname(self.path), os.O_RDONLY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
-        if replaces:
-            shutil.rmtree(old, ignore_errors=True)
+            _sync(os.path.dirname(self.path))
+            return
+        # A folder with files in it can't be renamed over, its data file can.  The lock file goes first: it counts
+        # the transactions of the old data, and who opens the new with it is led astray.
+        if os.path.exists(os.path.join(self.path, LOCK_FILE)):
+            os.unlink(os.path.join(self.path, LOCK_FILE))
+        os.replace(os.path.join(self._partial, DATA_FILE), os.path.join(self.path, DATA_FILE))
+        _sync(self.path)
+        os.rmdir(self._partial)
+
+
+def _sync(folder: str) -> None:
+    """See that a rename in `folder` survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,9 +1,11 @@
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from netcli.errors import DataError
 from netcli.sources.image_file import decode_image, encode_image, read_image
@@ -42,6 +44,17 @@ def test_a_jpeg_is_near():
 def test_an_unknown_kind():
     with pytest.raises(DataError, match="can't be encoded as 'gif', only as jpg, jpeg, png"):
         encode_image(np.zeros((1, 2, 2), np.uint8), "gif")
+
+
+def test_transparent_palettes_lose_their_alpha_where_colours_are_asked_for():
+    file = io.BytesIO()
+    image = Image.new("P", (2, 2))
+    image.putpixel((1, 0), 1)
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(file, "PNG", transparency=bytes([0, 255]))
+    assert decode_image(file.getvalue(), True)[:, 0].T.tolist() == [[30, 20, 10], [50, 100, 200]]
+    assert decode_image(file.getvalue()).shape == (4, 2, 2)
+    assert decode_image(file.getvalue(), False).shape == (1, 2, 2)
 
 
 def test_faults_name_the_file(tmp_path):

@@ -235,8 +235,10 @@ def test_an_existing_database_is_kept_until_the_new_one_is_whole(tmp_path):
         LmdbWriter(str(path))
     write_and_fail(path, ZeroDivisionError(), overwrite=True)
     assert contents(path) == [(b"old", b"1")]
+    (path / "lock.mdb").touch()  # as Caffe leaves it
     write(path, [(b"new", b"2")], overwrite=True)
     assert contents(path) == [(b"new", b"2")]
+    assert os.listdir(path) == ["data.mdb"]
     assert os.listdir(tmp_path) == ["db"]
 
 
