@@ -102,12 +102,12 @@ def newest_state(prefix: str) -> str | None:
     except FileNotFoundError:
         return None
     found = sorted(((int(match[1]), name) for name in names if (match := form.fullmatch(name))), reverse=True)
-    for _, name in found:
+    for iteration, name in found:
         path = os.path.join(folder, name)
         try:
             read_weights(read_state(path).learned_net)
         except SnapshotError as fault:
-            log.warning("passed over %s: %s", path, fault)
+            log.warning("passed over the snapshot of iteration %d: %s", iteration, fault)
         else:
             return path
     return None
