@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import wait
 
 import pytest
 from hypothesis import given, settings
@@ -44,12 +45,10 @@ def test_any_mixture_of_batches_and_seeks_goes_on_exactly_there(step, depth, mov
 def test_no_more_than_depth_are_made_in_advance(prefetch):
     made = []
     feed = prefetch(made.append, 1, 3)
-    feed.next()
-    time.sleep(0.05)
-    assert made == [0, 1, 2]
-    feed.next()
-    time.sleep(0.05)
-    assert made == [0, 1, 2, 3]
+    for expected in ([0, 1, 2], [0, 1, 2, 3]):
+        feed.next()
+        wait(feed._pending)
+        assert made == expected
 
 
 def test_nothing_is_made_before_it_is_asked_for(prefetch):
