@@ -32,8 +32,13 @@ def check(filler: Any, shape: Shape, field: str | None = None) -> None:
     if kind not in FILLERS:
         refuse(f"there is no filler '{kind}'{suggestion(kind, FILLERS)}", "type")
     if kind == "gaussian":
-        if filler.sparse < -1 or filler.sparse > (shape[0] if shape else -1):
-            refuse(f"sparse is {filler.sparse}; it counts the non-zeros among the first axis of {shape}", "sparse")
+        first = shape[0] if shape else 0
+        if not -1 <= filler.sparse <= first:
+            refuse(
+                f"sparse is {filler.sparse}; it is the number of items along axis 0 of {shape} that are not zero, "
+                f"on average: 0 to {first}",
+                "sparse",
+            )
         if not filler.std > 0:
             refuse(f"a gaussian filler needs a std above 0, got {filler.std:g}", "std")
     elif filler.sparse != -1:
