@@ -23,6 +23,7 @@ from netcli.prototxt import find_file, read_net, schema
 from netcli.snapshots import read_blob
 from netcli.sources.image_file import read_image
 from netcli.sources.resize import resize
+from netcli.training.finite import finite
 from netcli.training.weights import load_all_weights, split_paths
 
 
@@ -37,7 +38,7 @@ from netcli.training.weights import load_all_weights, split_paths
 @click.option("--mean-file", metavar="FILE", help="A mean image (.binaryproto), of the size before the crop.")
 @click.option("--mean-value", metavar="B,G,R", help="A mean for each channel, or one for all.")
 @click.option(
-    "--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean file's size, or the input's."
+    "--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's."
 )
 @click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
 @click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
@@ -90,7 +91,7 @@ def command(
     finally:
         model.close()
     if as_json:
-        click.echo(json.dumps(results, allow_nan=False))
+        click.echo(json.dumps(finite(results), allow_nan=False))
 
 
 class Preparation:
@@ -211,9 +212,8 @@ def _read_labels(path: str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise DataError(
-            f"labels can't be read: {getattr(fault, 'strerror', None) or fault}", place=Place(path)
-        ) from None
+        reason = getattr(fault, "strerror", None) or fault
+        raise DataError(f"labels can't be read: {reason}", place=Place(path)) from None
 
 
 def _best(scores: Any, names: Sequence[str], top: int) -> list[dict[str, Any]]:
