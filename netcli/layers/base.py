@@ -64,6 +64,8 @@ class Layer:
     where it has parameters to check or blobs to make.  Faults of the user's are raised as ShapeError or
     NetcliError with the numbers and, where there is one, the field; the net adds layer, file and line.
     No array is touched before `forward`: `setup` and `reshape` deal in shapes alone.
+    A layer looks at the data of its own bottoms and tops alone, and in backward at their diffs too; all other
+    blobs' memory may be in use for something else by then (Note [Lives] in net/memory.py).
     """
 
     type: ClassVar[str]
