@@ -109,11 +109,12 @@ def make_plan(
     }
     plan.gradients = sum(b.diff_buffer.nbytes for b in learned.values())
 
-    apart = {id(buffer) for blob in kept for buffer in (blob.data_buffer, blob.diff_buffer)} | set(owned)
+    mine = {id(buffer) for layer in layers for b in layer.blobs for buffer in (b.data_buffer, b.diff_buffer)}
+    apart = mine | {id(buffer) for blob in kept for buffer in (blob.data_buffer, blob.diff_buffer)}
     data = _data_lives(bottoms, tops, backward)
     diffs = _diff_lives(bottoms, tops, backward)
-    plan.activations = sum(life.buffer.nbytes for key, life in data.items() if key not in owned)
-    plan.diffs = sum(life.buffer.nbytes for life in diffs.values())
+    plan.activations = sum(life.buffer.nbytes for key, life in data.items() if key not in mine)
+    plan.diffs = sum(life.buffer.nbytes for key, life in diffs.items() if key not in mine)
     lives = {**data, **diffs}
     plan.lives = [life for key, life in lives.items() if share and key not in apart and life.size]
     plan.apart = plan.activations + plan.diffs - sum(life.buffer.nbytes for life in plan.lives)

@@ -152,12 +152,12 @@ class Net:
             for layer, run, bottom, top in zip(self.layers, self._backward, self.bottoms, self.tops, strict=True)
         ]
 
-    def _fill(self, shared: Collection[str]) -> None:
+    def _fill(self, shared: Collection[int]) -> None:
         # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
-        for layer, document in reversed(list(zip(self.layers, self._documents, strict=True))):
-            if layer.name not in shared:
-                layer.fill()
-                weights.set_given_blobs(layer, document)
+        for i in reversed(range(len(self.layers))):
+            if i not in shared:
+                self.layers[i].fill()
+                weights.set_given_blobs(self.layers[i], self._documents[i])
 
     # -- running
 

@@ -99,24 +99,24 @@ def _share(spec: schema.ParamSpec, blob: Blob, owner: Parameter) -> None:
     blob.share_diff(owner.blob)
 
 
-def share_trained(layers: Sequence[Layer], documents: Sequence[Document], other: Sequence[Layer]) -> set[str]:
-    """Let each layer's parameters look at the data of the layer of its name in `other`; returns those names.
+def share_trained(layers: Sequence[Layer], documents: Sequence[Document], other: Sequence[Layer]) -> set[int]:
+    """Let each layer's parameters look at the data of the layer of its name in `other`; returns which layers do.
 
     What a test net does with the training net's parameters; diffs stay apart.
     """
     theirs: dict[str, Layer] = {}
     for layer in other:
         theirs.setdefault(layer.name, layer)
-    shared: set[str] = set()
-    for layer, document in zip(layers, documents, strict=True):
-        source = theirs.get(layer.name)
-        if source is None or layer.name in shared:
+    shared: set[int] = set()
+    for i, (layer, document) in enumerate(zip(layers, documents, strict=True)):
+        source = theirs.pop(layer.name, None)
+        if source is None:
             continue
-        with placed(document):
-            here, there = [b.shape for b in layer.blobs], [b.shape for b in source.blobs]
-            if here != there:
+        here, there = [b.shape for b in layer.blobs], [b.shape for b in source.blobs]
+        if here != there:
+            with placed(document):
                 raise ShapeError(f"has parameters {here} here and {there} in the net it shares them with")
         for blob, their in zip(layer.blobs, source.blobs, strict=True):
             blob.share_data(their)
-        shared.add(layer.name)
+            shared.add(i)
     return shared
