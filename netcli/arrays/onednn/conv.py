@@ -1,0 +1,119 @@
+"""Convolution.
+
+N: images  C: channels  M: filters  G: groups
+
+Activations stay in the blobs' order (Note [Channels last]) where oneDNN is about as fast in it as in its
+own blocked order; filters are reordered at each call, which costs less than a hundredth of the product.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from netcli.arrays.layout import Shape
+from netcli.arrays.onednn import constants as dnnl
+from netcli.arrays.onednn.descriptors import Layout, Operation, accept, activation, fastest, free, plain
+from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.weights_gradient import WeightsGradient
+
+
+class Conv:
+    """See `Ops.conv`."""
+
+    def __init__(
+        self,
+        x_shape: Shape,
+        num_output: int,
+        kernel: Shape,
+        stride: Shape,
+        pad: Shape,
+        dilation: Shape,
+        group: int,
+        bias: bool,
+        dtype: Any,
+    ) -> None:
+        out = tuple(
+            (size + 2 * p - (d * (k - 1) + 1)) // s + 1
+            for size, k, s, p, d in zip(x_shape[2:], kernel, stride, pad, dilation, strict=True)
+        )
+        self.x_shape, self.y_shape = x_shape, (x_shape[0], num_output, *out)
+        accept(dtype, self.x_shape, self.y_shape)
+        self.w_shape = (num_output, x_shape[1] // group, *kernel)
+        # oneDNN wants an axis for the groups.
+        self.grouped = self.w_shape if group == 1 else (group, num_output // group, *self.w_shape[1:])
+        self.b = plain((num_output,)) if bias else None
+        # oneDNN counts dilation from 0, and cells of padding on either side.
+        self.window = (stride, tuple(d - 1 for d in dilation), pad, pad)
+        # Activations of other ranks are C-contiguous, an order that oneDNN's fast kernels do not have.
+        layouts = (activation, free) if len(x_shape) == 4 else (free,)
+        self._forward = fastest(self._forward_in, layouts)
+        self._backward_data = fastest(self._backward_data_in, layouts)
+        self._weights_gradient = WeightsGradient(
+            fastest(self._backward_weights_in, self._layouts_for_weights(layouts)),
+            self._weights_inputs,
+            (plain(self.w_shape), plain(self.grouped)),
+            self.b,
+        )
+        self._forward_program = self._make_forward()
+
+    def _layouts_for_weights(self, layouts: tuple[Layout, ...]) -> tuple[Layout, ...]:
+        return layouts
+
+    # -- what oneDNN has for it
+
+    def _forward_in(self, layout: Layout) -> Operation:
+        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
+        return Operation("convolution_forward", dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
+
+    def _backward_data_in(self, layout: Layout) -> Operation:
+        arrays = (layout(self.x_shape), free(self.grouped), layout(self.y_shape))
+        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._forward)
+
+    def _backward_weights_in(self, layout: Layout) -> Operation:
+        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
+        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._forward)
+
+    # -- programs
+
+    def _weights(self, program: Program, port: Memory) -> Memory:
+        return program.seen_as(port, plain(self.grouped))
+
+    def _make_forward(self) -> Program:
+        program = Program()
+        x = program.port(activation(self.x_shape))
+        w = self._weights(program, program.port(plain(self.w_shape)))
+        inputs = {dnnl.ARG_SRC: x, dnnl.ARG_WEIGHTS: w}
+        if self.b is not None:
+            inputs[dnnl.ARG_BIAS] = program.port(self.b)
+        y = program.output(activation(self.y_shape))
+        program.execute(self._forward, inputs, {dnnl.ARG_DST: y})
+        return program
+
+    @cached_property
+    def _data_program(self) -> Program:
+        """Made at the first backward: a net that only tests never pays for it."""
+        program = Program()
+        dy = program.port(activation(self.y_shape))
+        w = self._weights(program, program.port(plain(self.w_shape)))
+        dx = program.output(activation(self.x_shape))
+        program.execute(self._backward_data, {dnnl.ARG_DIFF_DST: dy, dnnl.ARG_WEIGHTS: w}, {dnnl.ARG_DIFF_SRC: dx})
+        return program
+
+    def _weights_inputs(self, program: Program) -> dict[int, Memory]:
+        x, dy = program.port(activation(self.x_shape)), program.port(activation(self.y_shape))
+        return {dnnl.ARG_SRC: x, dnnl.ARG_DIFF_DST: dy}
+
+    # -- the plan
+
+    def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
+        if b is None:
+            self._forward_program.run(x, w, y)
+        else:
+            self._forward_program.run(x, w, b, y)
+
+    def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
+        self._data_program.run(dy, w, dx)
+
+    def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
+        self._weights_gradient.run(x, dy, dw, db, add)

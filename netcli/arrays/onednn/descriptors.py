@@ -1,0 +1,177 @@
+"""Descriptors: of memory (shape and layout) and of primitives (what to compute, and by which implementation)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.onednn import constants as dnnl
+from netcli.arrays.onednn.library import OneDNNError, library
+from netcli.arrays.onednn.signatures import Dims
+from netcli.arrays.ops import Unsupported
+
+
+class Desc:
+    """A float32 memory's shape and layout, as oneDNN has it.
+
+    shape, strides (items) are known where we made it; a layout of oneDNN's choice has neither.
+    """
+
+    __slots__ = ("__weakref__", "address", "shape", "size", "strides")
+
+    def __init__(self, address: int, shape: Shape = (), strides: Shape = ()) -> None:
+        self.address = library().own(self, "memory_desc", address)
+        self.shape, self.strides = shape, strides
+        self.size = int(library().call.dnnl_memory_desc_get_size(address))  # bytes, with the layout's padding
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Desc) and bool(library().call.dnnl_memory_desc_equal(self.address, other.address))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def strided(shape: Shape, strides: Shape) -> Desc:
+    """An ordinary array, strides in items."""
+    address = library().new("memory_desc_create_with_strides", len(shape), Dims(*shape), dnnl.F32, Dims(*strides))
+    return Desc(address, shape, strides)
+
+
+def free(shape: Shape) -> Desc:
+    """A layout that the primitive may choose."""
+    return Desc(
+        library().new("memory_desc_create_with_tag", len(shape), Dims(*shape), dnnl.F32, dnnl.FORMAT_ANY), shape
+    )
+
+
+def in_order(shape: Shape, axes: Sequence[int]) -> Desc:
+    """An array without gaps whose axes lie in memory in this order, the slowest first."""
+    strides, step = [0] * len(shape), 1
+    for axis in reversed(axes):
+        strides[axis] = step
+        step *= shape[axis]
+    return strided(shape, tuple(strides))
+
+
+def plain(shape: Shape) -> Desc:
+    """C-contiguous."""
+    return in_order(shape, range(len(shape)))
+
+
+def channels_last(shape: Shape) -> Desc:
+    """The channels (axis 1) fastest."""
+    return in_order(shape, (0, *range(2, len(shape)), 1))
+
+
+def activation(shape: Shape) -> Desc:
+    """As blobs hold activations: Note [Channels last]."""
+    return channels_last(shape) if len(shape) == 4 else plain(shape)
+
+
+class Attributes:
+    """Attributes of a primitive: scratch memory comes from us, and `add` sums into the output."""
+
+    def __init__(self, add: bool = False) -> None:
+        lib = library()
+        self.address = lib.own(self, "primitive_attr", lib.new("primitive_attr_create"))
+        lib.call.dnnl_primitive_attr_set_scratchpad_mode(self.address, dnnl.SCRATCHPAD_USER)
+        if add:
+            post_ops = lib.new("post_ops_create")
+            lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, 0)
+            lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
+            lib.call.dnnl_post_ops_destroy(post_ops)
+
+
+class Operation:
+    """A primitive's descriptor, and the primitive once it is wanted.
+
+    kind: of the primitive, such as "convolution_forward".
+    args: after the engine and before the attributes, in the order of the C function; a Desc or another
+        Operation (the hint of a backward one) stands for its address, a tuple for its dims.
+    Raises Unsupported where oneDNN has no implementation.
+    """
+
+    def __init__(self, kind: str, *args: Any, add: bool = False) -> None:
+        lib = library()
+        attributes = Attributes(add)
+        # reorder alone names an engine for each side
+        head = () if kind == "reorder" else (lib.engine,)
+        try:
+            address = lib.new(f"{kind}_primitive_desc_create", *head, *map(_argument, args), attributes.address)
+        except OneDNNError as fault:
+            raise Unsupported(str(fault)) from None
+        self.address = lib.own(self, "primitive_desc", address)
+        self.kind = kind
+        self._primitive = 0
+
+    @property
+    def implementation(self) -> str:
+        """Such as "jit:avx512_core", "brgconv:avx512_core", "gemm:jit" or "ref:any"."""
+        name = ctypes.c_char_p()
+        library().call.dnnl_primitive_desc_query(self.address, dnnl.QUERY_IMPLEMENTATION, 0, ctypes.byref(name))
+        return (name.value or b"").decode()
+
+    def desc(self, argument: int) -> Desc | None:
+        """The layout it wants for an argument of its execution; None where it takes no such argument."""
+        lib = library()
+        found = lib.call.dnnl_primitive_desc_query_md(self.address, dnnl.QUERY_ARGUMENT, argument)
+        if not found:
+            return None
+        desc = Desc(lib.new("memory_desc_clone", found))
+        return desc if desc.size else None
+
+    @property
+    def primitive(self) -> int:
+        """The address of the primitive; its code is generated at the first look."""
+        if not self._primitive:
+            lib = library()
+            self._primitive = lib.own(self, "primitive", lib.new("primitive_create", self.address))
+        return self._primitive
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, (Desc, Operation)):
+        return value.address
+    return Dims(*value) if isinstance(value, tuple) else value
+
+
+def addresses(descs: Iterable[Desc]) -> Any:
+    """An array of descriptors, as concat and sum take them."""
+    found = [desc.address for desc in descs]
+    return (ctypes.c_void_p * len(found))(*found)
+
+
+def accept(dtype: Any, *shapes: Shape) -> None:
+    """Raise Unsupported unless oneDNN is there, and these are float32 arrays of at least one item each."""
+    library()
+    if np.dtype(dtype) != np.float32:
+        raise Unsupported(f"oneDNN's bodies are for float32, not {np.dtype(dtype)}")
+    for shape in shapes:
+        if count_of(shape) == 0:
+            raise Unsupported(f"nothing to compute on an array of shape {shape}")
+
+
+def fast(operation: Operation) -> Operation:
+    """The operation, if it is more than one of oneDNN's plain loops; else Unsupported."""
+    implementation = operation.implementation
+    if implementation.startswith("ref"):
+        raise Unsupported(f"oneDNN has only a slow loop for it ({operation.kind}, {implementation})")
+    return operation
+
+
+Layout = Callable[[Shape], Desc]
+
+
+def fastest(make: Callable[[Layout], Operation], layouts: Iterable[Layout]) -> Operation:
+    """The operation in the first of these layouts that has a fast implementation; Unsupported where none has."""
+    reason: Unsupported | None = None
+    for layout in layouts:
+        try:
+            return fast(make(layout))
+        except Unsupported as found:  # noqa: PERF203
+            reason = reason or found
+    assert reason is not None
+    raise reason

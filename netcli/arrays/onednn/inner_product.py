@@ -1,0 +1,111 @@
+"""Inner product.
+
+P: rows of x, all axes before `axis`  K: items in a row  M: outputs
+
+oneDNN has several kernels for it.  Of those that take the filters as they lie in memory, (M, K) or (K, M),
+these are the fastest: forward, its matrix product (AlexNet's fc6, ms: 13; its GEMM 35; the blocked kernel,
+with the filters reordered for it, 21); back to data, GEMM (11), but the matrix product for transposed
+filters (13, GEMM 39); for the weights, GEMM (11).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.onednn import constants as dnnl
+from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, in_order, plain
+from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.weights_gradient import WeightsGradient
+
+
+class InnerProduct:
+    """See `Ops.inner_product`."""
+
+    def __init__(self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any) -> None:
+        self.x_shape, self.y_shape = x_shape, (*x_shape[:axis], num_output)
+        accept(dtype, self.x_shape, self.y_shape)
+        rows, items = count_of(x_shape[:axis]), count_of(x_shape[axis:])
+        self.x, self.y = plain((rows, items)), plain((rows, num_output))
+        self.w_port = plain((items, num_output) if transpose else (num_output, items))
+        self.w = in_order((num_output, items), (1, 0) if transpose else (0, 1))  # (M, K)
+        self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
+        self.b = plain((num_output,)) if bias else None
+        self.b_row = plain((1, num_output)) if bias else None
+        self._forward = Operation("matmul", self.x, self.w_swapped, self.b_row, self.y)
+        hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
+        if transpose:
+            self._backward_data = Operation("matmul", self.y, self.w, None, self.x)
+        else:
+            self._backward_data = Operation("inner_product_backward_data", self.x, self.w, self.y, hint)
+        self._weights_gradient = WeightsGradient(
+            Operation("inner_product_backward_weights", self.x, self.w, self.b, self.y, hint),
+            self._weights_inputs,
+            (self.w_port, self.w),
+            self.b,
+        )
+        self._forward_program = self._make_forward()
+
+    # -- programs
+
+    def _make_forward(self) -> Program:
+        program = Program()
+        inputs = {
+            dnnl.ARG_SRC: _matrix(program, self.x_shape, self.x),
+            dnnl.ARG_WEIGHTS: program.seen_as(program.port(self.w_port), self.w_swapped),
+        }
+        if self.b is not None and self.b_row is not None:
+            inputs[dnnl.ARG_BIAS] = program.seen_as(program.port(self.b), self.b_row)
+        _execute_into(program, self.y_shape, self.y, self._forward, inputs, dnnl.ARG_DST)
+        return program
+
+    @cached_property
+    def _data_program(self) -> Program:
+        program = Program()
+        dy = _matrix(program, self.y_shape, self.y)
+        w = program.seen_as(program.port(self.w_port), self.w)
+        if self._backward_data.kind == "matmul":
+            inputs, output = {dnnl.ARG_SRC: dy, dnnl.ARG_WEIGHTS: w}, dnnl.ARG_DST
+        else:
+            inputs, output = {dnnl.ARG_DIFF_DST: dy, dnnl.ARG_WEIGHTS: w}, dnnl.ARG_DIFF_SRC
+        _execute_into(program, self.x_shape, self.x, self._backward_data, inputs, output)
+        return program
+
+    def _weights_inputs(self, program: Program) -> dict[int, Memory]:
+        return {
+            dnnl.ARG_SRC: _matrix(program, self.x_shape, self.x),
+            dnnl.ARG_DIFF_DST: _matrix(program, self.y_shape, self.y),
+        }
+
+    # -- the plan
+
+    def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
+        if b is None:
+            self._forward_program.run(x, w, y)
+        else:
+            self._forward_program.run(x, w, b, y)
+
+    def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
+        self._data_program.run(dy, w, dx)
+
+    def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
+        self._weights_gradient.run(x, dy, dw, db, add)
+
+
+def _matrix(program: Program, shape: Shape, matrix: Desc) -> Memory:
+    """The next array of the call, an activation, as a matrix in Caffe's order."""
+    return program.seen_as(program.reordered(program.port(activation(shape)), plain(shape)), matrix)
+
+
+def _execute_into(
+    program: Program, shape: Shape, matrix: Desc, operation: Operation, inputs: dict[int, Memory], output: int
+) -> None:
+    """Execute, with the next array of the call, an activation, as the resulting matrix in Caffe's order."""
+    target = program.output(activation(shape))
+    if target.desc == plain(shape):
+        program.execute(operation, inputs, {output: program.seen_as(target, matrix)})
+    else:
+        result = program.temporary(plain(shape))
+        program.execute(operation, inputs, {output: program.seen_as(result, matrix)})
+        program.reorder(result, target)
