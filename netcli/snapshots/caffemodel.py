@@ -14,9 +14,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
-from netcli.blob import Blob
 from netcli.errors import Place, SnapshotError
 from netcli.prototxt import schema
 from netcli.snapshots import wire
@@ -27,6 +26,16 @@ LARGEST = 2**31 - 1  # bytes in a protobuf message
 NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
 BLOBS = 7  # in LayerParameter
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Parameter(Protocol):
+    """What is written: a Blob, or anything else with its two arrays."""
+
+    @property
+    def data(self) -> Any: ...
+
+    @property
+    def diff(self) -> Any: ...
 
 
 @dataclass
@@ -128,7 +137,7 @@ def _other_kind(content: memoryview) -> str:
     return "is not a caffemodel: no layers are in it"
 
 
-def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Blob]], write_diff: bool = False) -> None:
+def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Parameter]], write_diff: bool = False) -> None:
     """Write a caffemodel; raises SnapshotError.
 
     message  NetParameter: the name, and each layer without its blobs
