@@ -24,7 +24,11 @@ class Lines:
     def child(self, name: str, index: int = 0) -> Lines:
         """The lines of value `index` of a field; where it is not in the text, those of the message itself."""
         values = self.fields.get(name, ())
-        return values[index] if index < len(values) else Lines(self.file, self.line)
+        return values[index] if index < len(values) else self.here()
+
+    def here(self) -> Lines:
+        """This place, for a value that was not in the text but came from what stands here."""
+        return Lines(self.file, self.line)
 
     def place(self, *path: str | int) -> Place | None:
         """The place of the field at `path` (names, and after a repeated one an index), or the nearest above it."""
@@ -41,10 +45,19 @@ class Lines:
         """The place of "convolution_param.kernel_size", as errors name fields; None is the message itself."""
         return self.place(*(field_path.split(".") if field_path else ()))
 
+    def copy(self) -> Lines:
+        """The same tree, to be changed without changing this one."""
+        return Lines(
+            self.file, self.line, {name: [each.copy() for each in values] for name, values in self.fields.items()}
+        )
+
 
 @dataclass
 class Document:
-    """A message and the lines it was read from."""
+    """A message and the lines it was read from.
+
+    `put`, `add`, `sub`, `drop` and `move` change both together, so that every value keeps its place in the file.
+    """
 
     message: Any
     lines: Lines = field(default_factory=Lines)
@@ -52,3 +65,61 @@ class Document:
     def children(self, name: str) -> Sequence[Document]:
         """The messages of a repeated field, each with its lines."""
         return [Document(value, self.lines.child(name, i)) for i, value in enumerate(getattr(self.message, name))]
+
+    def copy(self) -> Document:
+        """The same message and lines, to be changed without changing these."""
+        message = type(self.message)()
+        message.CopyFrom(self.message)
+        return Document(message, self.lines.copy())
+
+    def put(self, name: str, value: Any, lines: Lines) -> None:
+        """Set a field of scalar type, or append to a repeated one; `lines` is where the value comes from."""
+        if self.message.DESCRIPTOR.fields_by_name[name].is_repeated:
+            getattr(self.message, name).append(value)
+            self.lines.fields.setdefault(name, []).append(lines)
+        else:
+            setattr(self.message, name, value)
+            self.lines.fields[name] = [lines]
+
+    def add(self, name: str, lines: Lines) -> Document:
+        """Append an empty message to a repeated field; it stands where `lines` does."""
+        places = self.lines.fields.setdefault(name, [])
+        places.append(lines.here())
+        return Document(getattr(self.message, name).add(), places[-1])
+
+    def sub(self, name: str, lines: Lines) -> Document:
+        """The message of a field; if there is none yet, one is made where `lines` stands."""
+        message = getattr(self.message, name)
+        message.SetInParent()
+        return Document(message, self.lines.fields.setdefault(name, [lines.here()])[0])
+
+    def drop(self, name: str) -> list[Lines]:
+        """Clear a field; returns the lines its values had."""
+        self.message.ClearField(name)
+        return self.lines.fields.pop(name, [])
+
+    def move(self, name: str, target: Document, target_name: str | None = None) -> None:
+        """Move all that a field holds to a field of another message, by default of the same name.
+
+        A repeated field takes the values behind its own; any other is replaced.  Both are of one type, but for
+        enums, whose values are told by name.
+        """
+        target_name = target_name or name
+        source_field = self.message.DESCRIPTOR.fields_by_name[name]
+        target_field = target.message.DESCRIPTOR.fields_by_name[target_name]
+        held = getattr(self.message, name)
+        places = self.lines.fields.get(name, [])
+        if source_field.message_type is not None:
+            if target_field.is_repeated:
+                getattr(target.message, target_name).MergeFrom(held)
+                target.lines.fields.setdefault(target_name, []).extend(places)
+            else:
+                getattr(target.message, target_name).CopyFrom(held)
+                target.lines.fields[target_name] = places[:1] or [self.lines.here()]
+        else:
+            for index, value in enumerate(held if source_field.is_repeated else [held]):
+                if source_field.enum_type is not None and source_field.enum_type is not target_field.enum_type:
+                    known = source_field.enum_type.values_by_number[value].name
+                    value = target_field.enum_type.values_by_name[known].number
+                target.put(target_name, value, self.lines.child(name, index))
+        self.drop(name)
