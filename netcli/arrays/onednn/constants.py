@@ -45,6 +45,7 @@ ELTWISE_TANH = 33
 ELTWISE_ELU = 34
 ELTWISE_LOGISTIC = 41
 ELTWISE_TANH_USE_DST = 257  # backward from y instead of x
+ELTWISE_ELU_USE_DST = 258
 ELTWISE_LOGISTIC_USE_DST = 260
 
 # flags of batch normalisation

@@ -90,7 +90,7 @@ class Operation:
 
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
-        Operation (the hint of a backward one) stands for its address, a tuple for its dims.
+        Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
     Raises Unsupported where oneDNN has no implementation.
     """
 
@@ -135,23 +135,21 @@ class Operation:
 def _argument(value: Any) -> Any:
     if isinstance(value, (Desc, Operation)):
         return value.address
-    return Dims(*value) if isinstance(value, tuple) else value
-
-
-def addresses(descs: Iterable[Desc]) -> Any:
-    """An array of descriptors, as concat and sum take them."""
-    found = [desc.address for desc in descs]
-    return (ctypes.c_void_p * len(found))(*found)
+    if isinstance(value, tuple):
+        return Dims(*value)
+    if isinstance(value, list):
+        return (ctypes.c_void_p * len(value))(*[desc.address for desc in value])
+    return value
 
 
 def accept(dtype: Any, *shapes: Shape) -> None:
-    """Raise Unsupported unless oneDNN is there, and these are float32 arrays of at least one item each."""
+    """Raise Unsupported unless oneDNN is there, and has arrays of this type and these shapes."""
     library()
     if np.dtype(dtype) != np.float32:
         raise Unsupported(f"oneDNN's bodies are for float32, not {np.dtype(dtype)}")
     for shape in shapes:
-        if count_of(shape) == 0:
-            raise Unsupported(f"nothing to compute on an array of shape {shape}")
+        if count_of(shape) == 0 or not 0 < len(shape) <= dnnl.MAX_NDIMS:
+            raise Unsupported(f"oneDNN has no arrays of shape {shape}")
 
 
 def fast(operation: Operation) -> Operation:

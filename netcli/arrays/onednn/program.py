@@ -19,7 +19,7 @@ import numpy as np
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Desc, Operation, strided
+from netcli.arrays.onednn.descriptors import Desc, Operation, fast, strided
 from netcli.arrays.onednn.library import OneDNNError, library
 from netcli.arrays.onednn.memory import Kept, Scratch, address_of, aligned, scratch
 from netcli.arrays.onednn.signatures import ExecArg
@@ -35,17 +35,18 @@ class Place:
     """
 
     def __init__(self) -> None:
-        self._memories: list[int] = []
+        self._memories: list[tuple[int, int]] = []  # their addresses, and how far behind the place each begins
 
-    def memory(self, desc: Desc) -> int:
-        """The address of a new memory object of this layout."""
+    def memory(self, desc: Desc, offset: int) -> int:
+        """The address of a new memory object of this layout, `offset` bytes behind."""
         lib = library()
-        self._memories.append(lib.own(self, "memory", lib.new("memory_create", desc.address, lib.engine, None)))
-        return self._memories[-1]
+        address = lib.own(self, "memory", lib.new("memory_create", desc.address, lib.engine, None))
+        self._memories.append((address, offset))
+        return address
 
     def point(self, address: int) -> None:
-        for memory in self._memories:
-            library().call.dnnl_memory_set_data_handle(memory, address)
+        for memory, offset in self._memories:
+            library().call.dnnl_memory_set_data_handle(memory, address + offset)
 
 
 class Port(Place):
@@ -76,9 +77,9 @@ class Port(Place):
 class Memory:
     """A oneDNN memory object: a layout at a place."""
 
-    def __init__(self, desc: Desc, place: Place) -> None:
+    def __init__(self, desc: Desc, place: Place, offset: int = 0) -> None:
         self.desc, self.place = desc, place
-        self.address = place.memory(desc)
+        self.address = place.memory(desc, offset)
 
 
 class Program:
@@ -131,6 +132,13 @@ class Program:
         """The same memory under another shape."""
         return Memory(desc, memory.place)
 
+    @staticmethod
+    def part(memory: Memory, axis: int, start: int, size: int) -> Memory:
+        """Of an ordinary array, `size` places along the axis."""
+        shape, strides = list(memory.desc.shape), memory.desc.strides
+        shape[axis] = size
+        return Memory(strided(tuple(shape), strides), memory.place, start * strides[axis] * ITEMSIZE)
+
     def reordered(self, memory: Memory, desc: Desc | None) -> Memory:
         """The memory itself if it has this layout, else a copy in it, made at each call."""
         if desc is None or memory.desc == desc:
@@ -142,7 +150,7 @@ class Program:
     def reorder(self, source: Memory, target: Memory, *, add: bool = False) -> None:
         """Copy, or add, from one layout to another."""
         engine = library().engine
-        operation = Operation("reorder", source.desc, engine, target.desc, engine, add=add)
+        operation = fast(Operation("reorder", source.desc, engine, target.desc, engine, add=add))
         self.execute(operation, {dnnl.ARG_SRC: source}, {dnnl.ARG_DST: target})
 
     def execute(
