@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable
+import re
 from typing import Any
 
-from netcli.errors import Place, PrototxtError
+from netcli.errors import Place, PrototxtError, suggestion
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document, Lines
-from netcli.prototxt.text import Parser, parse
+from netcli.prototxt.text import parse, top_fields
 from netcli.prototxt.upgrade import upgrade_net, upgrade_solver
 
-# Of the kinds' top-level fields, those that no other kind has decide.
-KINDS = {"net": schema.NetParameter, "solver": schema.SolverParameter, "label map": schema.LabelMap}
+KINDS = {"net": "NetParameter", "solver": "SolverParameter", "label map": "LabelMap"}
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no text, but for tab, line ends and form feed
 
 
 def read_net(path: str) -> Document:
@@ -26,68 +27,82 @@ def read_solver(path: str) -> Document:
     return upgrade_solver(read(path, schema.SolverParameter), path)
 
 
-def read(path: str, message_class: Callable[[], Any]) -> Document:
+def read(path: str, message_class: Any) -> Document:
     """A prototxt as it stands; raises PrototxtError."""
-    return parse(read_text(path), message_class, path)
+    text = read_text(path)
+    wanted = next((kind for kind, name in KINDS.items() if name == message_class.DESCRIPTOR.name), None)
+    try:
+        return parse(text, message_class, path)
+    except PrototxtError:
+        found = _kind(text)
+        if wanted and found and found != wanted:
+            raise PrototxtError(f"is a {found}, where a {wanted} is wanted", place=Place(path)) from None
+        raise
 
 
 def kind(path: str) -> str:
-    """ "net", "solver" or "label map", by the fields the file begins its messages with, whatever its name.
+    """What a prototxt is by its fields, whatever its name: "net", "solver" or "label map".
 
     Raises PrototxtError for a file that is none of them.
     """
     text = read_text(path)
-    names = top_level_names(text, path)
-    if not names:
-        raise PrototxtError("the file is empty: there is no field in it", place=Place(path))
-    known = {
-        what: sum(name in message_class.DESCRIPTOR.fields_by_name for name in names)
-        for what, message_class in KINDS.items()
+    found = _kind(text)
+    if found is not None:
+        return found
+    name, line = next(top_fields(text), (None, None))
+    if name is None:
+        raise PrototxtError("is empty; a net or a solver is wanted", place=Place(path))
+    near = suggestion(name, _telling())
+    raise PrototxtError(f"is no net, solver or label map: none of them has '{name}'{near}", place=Place(path, line))
+
+
+def _kind(text: str) -> str | None:
+    """The kind of the first field that only one kind has, else of the first field there is."""
+    shared = None
+    for name, _ in top_fields(text):
+        if name in _telling():
+            return _telling()[name]
+        if shared is None:
+            shared = next((k for k, m in KINDS.items() if name in schema.message_class(m).DESCRIPTOR.fields_by_name), None)
+    return shared
+
+
+@functools.cache
+def _telling() -> dict[str, str]:
+    """The fields that one kind of file has and no other, with that kind."""
+    fields = {kind: set(schema.message_class(name).DESCRIPTOR.fields_by_name) for kind, name in KINDS.items()}
+    return {
+        name: kind
+        for kind, names in fields.items()
+        for name in names
+        if sum(name in others for others in fields.values()) == 1
     }
-    best = max(known, key=lambda what: known[what])
-    if not known[best]:
-        raise PrototxtError(
-            f"is neither a net nor a solver: no such file begins with '{names[0]}'", place=Place(path, 1)
-        )
-    return best
-
-
-def top_level_names(text: str, path: str) -> list[str]:
-    """The names outside all braces, in order; each is a field's."""
-    parser, depth, names = Parser(text, path), 0, []
-    previous = ""
-    while parser.kind is not None:
-        if parser.kind == "mark":
-            depth += (parser.token in "{<") - (parser.token in "}>")
-        elif parser.kind == "name" and depth == 0 and previous != ":":
-            names.append(parser.token)
-        previous = parser.step()
-    return names
 
 
 def read_text(path: str) -> str:
-    """A file's text; raises PrototxtError where it can't be read or is not text."""
+    """A file's text; raises PrototxtError where it can't be read or is not text.
+
+    Bytes that are not UTF-8 are kept as surrogates: in a comment nobody minds, in a string the parser tells.
+    """
     try:
         with open(path, "rb") as file:
             raw = file.read()
     except FileNotFoundError:
         raise PrototxtError("there is no such file", place=Place(path)) from None
     except IsADirectoryError:
-        raise PrototxtError("is a directory, not a prototxt", place=Place(path)) from None
+        raise PrototxtError("is a folder, not a prototxt", place=Place(path)) from None
     except OSError as fault:
         raise PrototxtError(f"can't be read: {fault.strerror}", place=Place(path)) from None
-    if b"\0" in raw:
-        raise PrototxtError("is a binary file, not a prototxt (is it a caffemodel?)", place=Place(path))
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = raw.count(b"\n", 0, fault.start) + 1
-        raise PrototxtError("holds bytes that are not UTF-8 text", place=Place(path, line)) from None
+    if _CONTROL.search(raw):
+        raise PrototxtError("is a binary file, not prototxt text; is it a caffemodel?", place=Place(path))
+    return raw.decode("utf-8-sig", "surrogateescape")
 
 
 def find_file(path: str, lines: Lines) -> str:
-    """A path named in a prototxt: as it stands where it exists from the current folder, else beside the file
-    that names it where it exists there, else as it stands.
+    """A path named in a prototxt, as it is to be opened.
+
+    As it stands where it exists from the current folder; else beside the file that names it, where it exists
+    there; else as it stands.
     """
     if os.path.isabs(path) or os.path.exists(path) or lines.file is None:
         return path

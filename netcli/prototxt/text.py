@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,6 @@ _TOKEN = re.compile(
 _NAME, _NUMBER, _STRING, _MARK, _OTHER = 1, 2, 3, 4, 5
 _CLOSE = {"{": "}", "<": ">"}
 _BOOLS = {"true": True, "True": True, "t": True, "false": False, "False": False, "f": False}
-_DECIMAL = re.compile(r"(?:0|[1-9]\d*)")
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*")
 _FLOAT = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?")
 _OCTAL_OR_HEX = re.compile(r"0[xX0-7].*")
@@ -194,3 +193,177 @@ class _Parser:
         self.opened.append((descriptor, lines.line or 0))
         self.block(message, lines, _fields(descriptor), _CLOSE[self.step()])
         self.opened.pop()
+
+    # -- values
+
+    def scalars(self, message: Any, field: _Field, places: list[Lines], line: int) -> None:
+        """The value of any other field, or a list of values."""
+        if self.token != ":":
+            raise self.error(f"expected ':' after '{field.name}', found {self.found()}")
+        self.step()
+        if not field.repeated:
+            places.append(Lines(self.file, line))
+            setattr(message, field.name, field.read(self, field.descriptor))
+        elif self.token == "[" and self.kind == _MARK:
+            for _ in self.items():
+                places.append(Lines(self.file, self.line()))
+                getattr(message, field.name).append(field.read(self, field.descriptor))
+        else:
+            places.append(Lines(self.file, line))
+            getattr(message, field.name).append(field.read(self, field.descriptor))
+
+    def items(self) -> Iterator[None]:
+        """The items of a list in brackets; whoever iterates reads each."""
+        opened = self.line()
+        self.step()
+        if self.token == "]":
+            self.step()
+            return
+        while True:
+            yield
+            if self.ended:
+                raise self.error("the list opened here is not closed before the file ends", opened)
+            if self.token not in (",", "]"):
+                raise self.error(f"expected ',' or ']' in the list opened at line {opened}, found {self.found()}")
+            if self.step() == "]":
+                return
+
+    def wrong(self, field: FieldDescriptor, wanted: str) -> PrototxtError:
+        owner = field.containing_type.name
+        return self.error(f"{owner}.{field.name} takes {wanted}, found {self.found()}")
+
+    def sign(self) -> str:
+        if self.token == "-" and self.kind == _MARK:
+            return self.step()
+        return ""
+
+    def integer(self, field: FieldDescriptor) -> int:
+        sign = self.sign()
+        if self.kind != _NUMBER or not _INTEGER.fullmatch(self.token):
+            raise self.wrong(field, "a whole number")
+        value = _whole(sign + self.token)
+        low, high = _RANGES[field.cpp_type]
+        if not low <= value <= high:
+            owner = field.containing_type.name
+            raise self.error(f"{owner}.{field.name} takes a whole number of {low} .. {high}, found {value}")
+        self.step()
+        return value
+
+    def float(self, field: FieldDescriptor) -> float:
+        sign = self.sign()
+        if self.kind == _NAME and self.token.lower() in _NOT_FINITE:
+            return float(sign + self.step())
+        if self.kind != _NUMBER or not _FLOAT.fullmatch(self.token):
+            raise self.wrong(field, "a number")
+        if _OCTAL_OR_HEX.fullmatch(self.token) and self.token.isdigit():
+            raise self.error(f"{field.containing_type.name}.{field.name} takes a decimal number, found {self.token}")
+        return float(sign + self.step().rstrip("fF"))
+
+    def bool(self, field: FieldDescriptor) -> bool:
+        if self.kind == _NAME and self.token in _BOOLS:
+            return _BOOLS[self.step()]
+        if self.kind == _NUMBER and _INTEGER.fullmatch(self.token) and _whole(self.token) in (0, 1):
+            return _whole(self.step()) == 1
+        raise self.wrong(field, "true or false")
+
+    def enum(self, field: FieldDescriptor) -> int:
+        sign = self.sign()
+        by_name, by_number = field.enum_type.values_by_name, field.enum_type.values_by_number
+        if self.kind == _NAME and not sign and self.token in by_name:
+            return int(by_name[self.step()].number)
+        if self.kind == _NUMBER and _INTEGER.fullmatch(self.token):
+            number = _whole(sign + self.token)
+            if number in by_number:
+                self.step()
+                return number
+        raise self.error(hints.unknown_value(field, sign + self.found()))
+
+    def string(self, field: FieldDescriptor) -> str:
+        return self.decoded(self.raw(field))
+
+    def raw(self, field: FieldDescriptor) -> bytes:
+        """The bytes of one string, or of several that follow each other."""
+        if self.kind != _STRING:
+            if self.token in ("'", '"'):
+                raise self.error("a string is not closed on its line")
+            raise self.wrong(field, "text in quotes")
+        parts = []
+        while self.kind == _STRING:
+            try:
+                parts.append(strings.unquote(self.token))
+            except ValueError as fault:
+                raise self.error(str(fault)) from None
+            self.step()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def decoded(self, raw: bytes) -> str:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as fault:
+            raise self.error(f"a string holds the byte 0x{raw[fault.start]:02x}, which is not UTF-8 text") from None
+
+
+def _whole(digits: str) -> int:
+    """A whole number: decimal, hexadecimal after 0x, octal after 0."""
+    unsigned = digits.lstrip("-")
+    octal = len(unsigned) > 1 and unsigned.isdigit() and unsigned[0] == "0"
+    return int(digits, 8 if octal else 0)
+
+
+_READERS = {
+    _F.CPPTYPE_INT32: _Parser.integer,
+    _F.CPPTYPE_INT64: _Parser.integer,
+    _F.CPPTYPE_UINT32: _Parser.integer,
+    _F.CPPTYPE_UINT64: _Parser.integer,
+    _F.CPPTYPE_FLOAT: _Parser.float,
+    _F.CPPTYPE_DOUBLE: _Parser.float,
+    _F.CPPTYPE_BOOL: _Parser.bool,
+    _F.CPPTYPE_ENUM: _Parser.enum,
+    _F.CPPTYPE_STRING: _Parser.string,
+    _F.CPPTYPE_MESSAGE: None,
+}
+
+
+@functools.cache
+def _fields(descriptor: Descriptor) -> dict[str, _Field]:
+    """The fields of a message type, by name."""
+    return {
+        field.name: _Field(
+            field.name,
+            field.is_repeated,
+            field.message_type is not None,
+            _Parser.raw if field.type == _F.TYPE_BYTES else _READERS[field.cpp_type],
+            field,
+        )
+        for field in descriptor.fields
+    }
+
+
+def _missing(document: Document) -> PrototxtError:
+    """What to say of a message that lacks required fields; of several, the first."""
+    *above, name = document.message.FindInitializationErrors()[0].split(".")
+    here = document
+    for step in above:
+        field, _, index = step.rstrip("]").partition("[")
+        held = getattr(here.message, field)
+        here = Document(held[int(index)] if index else held, here.lines.child(field, int(index or 0)))
+    owner = here.message.DESCRIPTOR.name
+    return PrototxtError(f"this {owner} needs '{name}'", place=here.lines.place())
+
+
+def top_fields(text: str) -> Iterator[tuple[str, int]]:
+    """The names that stand outside all braces as fields do, with their lines; faults of the text are passed over."""
+    depth, line, counted = 0, 1, 0
+    value = False  # whether what stands here is a field's value
+    for found in _TOKEN.finditer(text):
+        kind = found.lastindex
+        token = found[kind or _OTHER]
+        if kind == _MARK:
+            depth = max(0, depth + (token in "{<[") - (token in "}>]"))
+            value = token == ":"
+        elif kind == _NAME and depth == 0 and not value:
+            at = found.start(_NAME)
+            line, counted = line + text.count("\n", counted, at), at
+            yield token, line
+        elif kind != _OTHER or token:
+            value = False
