@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable
 from typing import BinaryIO
 
 from netcli.errors import Place, SnapshotError
+
+PART = ".part"  # what a file that is being written ends with
 
 
 def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
@@ -18,7 +21,7 @@ def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
     write that fails or is interrupted.  Raises SnapshotError with the system's word for what is wrong.
     """
     folder = os.path.dirname(path)
-    beside = f"{path}.{secrets.token_hex(4)}.part"
+    beside = f"{path}.{secrets.token_hex(4)}{PART}"
     try:
         with _removed_on_failure(beside):
             with open(beside, "xb") as stream:
@@ -31,6 +34,17 @@ def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
         if folder and not os.path.isdir(folder):
             raise SnapshotError(f"can't be written: there is no folder {folder}", place=Place(path)) from None
         raise SnapshotError(f"can't be written: {_words(fault)}", place=Place(path)) from None
+
+
+def remove_parts(prefix: str) -> None:
+    """Remove what killed writers have left of files whose paths begin with `prefix`."""
+    folder, stem = os.path.split(prefix)
+    form = re.compile(re.escape(stem) + r".*\.[0-9a-f]{8}" + re.escape(PART))
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder or "."):
+            if form.fullmatch(name):
+                with contextlib.suppress(OSError):  # another process's, or gone meanwhile
+                    os.remove(os.path.join(folder, name))
 
 
 @contextlib.contextmanager

@@ -35,16 +35,20 @@ def set_fields(solver: Document, assignments: Iterable[str]) -> None:
 
 
 def _set(message: Any, field: Any, value: str, place: Place) -> None:
-    values = [item.strip() for item in value.split(",")] if field.is_repeated and value else [value]
     fresh = type(message)()
-    try:
-        for item in values:
-            text = item
-            if field.type == field.TYPE_STRING and item[:1] not in ("'", '"'):
-                text = '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            text_format.Merge(f"{field.name}: {text}", fresh)
-    except text_format.ParseError:
-        raise NetcliError(f"{field.name} is {_kind(field)}, and '{item}' is not", place=place) from None
+    for item in [item.strip() for item in value.split(",")] if field.is_repeated else [value]:
+        text = item
+        if field.type == field.TYPE_STRING and item[:1] not in ("'", '"'):
+            text = '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        one = type(message)()
+        try:
+            text_format.Parse(f"{field.name}: {text}", one)
+        except text_format.ParseError:
+            one.Clear()
+        values = getattr(one, field.name) if field.is_repeated else [None]
+        if [set_field.name for set_field, _ in one.ListFields()] != [field.name] or len(values) != 1:
+            raise NetcliError(f"{field.name} is {_kind(field)}, and '{item}' is not", place=place)
+        fresh.MergeFrom(one)
     message.ClearField(field.name)
     message.MergeFrom(fresh)
 

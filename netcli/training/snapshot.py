@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netcli.errors import NetcliError, SnapshotError
-from netcli.snapshots import write_state
+from netcli.snapshots import remove_parts, write_state
 from netcli.training.hooks import Hook, Order
 from netcli.training.state import capture
 
@@ -37,6 +37,9 @@ class Snapshots(Hook):
         self.write_diff: bool = param.snapshot_diff
         self.paths: tuple[str, str] | None = None  # the last one written: weights, state
         self._at: int | None = None  # its iteration
+
+    def begin(self, run: Trainer) -> None:  # noqa: ARG002
+        remove_parts(f"{self.prefix}_iter_")
 
     def updated(self, run: Trainer) -> None:
         if self.interval > 0 and run.iteration % self.interval == 0:

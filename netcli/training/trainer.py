@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from netcli.net import Net
 from netcli.solvers import Solver
 from netcli.training.hooks import STEPS, Hook
@@ -71,15 +73,17 @@ class Trainer:
     def train(self) -> None:
         """Run to max_iter, or until a hook sets `stopped`."""
         self.first = self.iteration
-        try:
-            self.tell("begin")
-            self._iterate()
-            self.tell("after")
-            if self.goes_on():
-                self._look()
-                self.tell("last")
-        finally:
-            self.tell("end")
+        # Numbers that are not finite are told by the loss, once, and not by NumPy at each operation.
+        with np.errstate(all="ignore"):
+            try:
+                self.tell("begin")
+                self._iterate()
+                self.tell("after")
+                if self.goes_on():
+                    self._look()
+                    self.tell("last")
+            finally:
+                self.tell("end")
 
     def _iterate(self) -> None:
         while self.iteration < self.max_iter and self.goes_on():

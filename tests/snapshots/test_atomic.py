@@ -4,7 +4,7 @@ import os
 import pytest
 
 from netcli.errors import SnapshotError
-from netcli.snapshots.atomic import atomic_write
+from netcli.snapshots.atomic import atomic_write, remove_parts
 
 
 def test_the_file_is_there_as_a_whole(tmp_path):
@@ -71,3 +71,12 @@ def test_bytes_reach_the_disk_before_the_name_moves(tmp_path, monkeypatch):
         monkeypatch.setattr(os, name, lambda *a, real=real, name=name: (steps.append(name), real(*a))[1])
     atomic_write(str(tmp_path / "weights"), lambda stream: stream.write(b"x"))
     assert steps == ["fsync", "replace", "fsync"]  # the file, the name, the folder
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    kept = ["net_iter_1.caffemodel", "other_iter_1.caffemodel.0123abcd.part", "net_iter_notes.part"]
+    for name in [*kept, "net_iter_2.caffemodel.0123abcd.part", "net_iter_2.solverstate.89abcdef.part"]:
+        (tmp_path / name).write_bytes(b"")
+    remove_parts(str(tmp_path / "net_iter_"))
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+    remove_parts(str(tmp_path / "none" / "net_iter_"))

@@ -1,0 +1,125 @@
+"""A run that is stopped and resumed is the run that was not."""
+
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+from netcli.errors import NetcliError
+from netcli.snapshots import newest_state, read_state
+from netcli.training.hooks import Hook
+from netcli.training.snapshot import Snapshots
+from netcli.training.state import restore
+from training.project import Record, weights_of
+
+
+def run_from(project, state=None, hooks=()):
+    """Train to the end from the start or from a state; returns (weights, history, scores, losses)."""
+    session = project.open()
+    run = session.trainer()
+    record = Record()
+    run.add([Snapshots(session.document.message), record, *hooks])
+    if state:
+        restore(run, read_state(str(state)), str(state))
+    run.train()
+    session.close()
+    return weights_of(run), [h.copy() for h in run.solver.history], record.scores, record.losses, list(run.losses)
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("rule", ["SGD", "AdaDelta", "Adam"])
+def test_the_same_numbers_from_any_snapshot(project, rule):
+    project.write(f"type: '{rule}' iter_size: 2 snapshot: 1", without="snapshot")
+    weights, history, scores, losses, window = run_from(project)
+    for iteration in (1, 4, 7, 11):
+        again = run_from(project, f"{project.prefix}_iter_{iteration}.solverstate")
+        assert same(again[0], weights)
+        assert same(again[1], history)
+        assert again[2] == [score for score in scores if score[0] >= iteration]
+        assert again[3] == losses[iteration:]
+        assert again[4] == pytest.approx(window)
+
+
+def test_a_snapshot_asked_for_in_the_middle_of_a_test(project):
+    """Its positions are those from before the test, which a resume begins with."""
+
+    class Ask(Hook):
+        batches = 0
+
+        def poll(self, run):
+            if run.test_positions is not None and run.iteration == 8:
+                self.batches += 1
+                run.wants_snapshot = self.batches == 3
+
+    weights, _, scores, _, _ = run_from(project, hooks=[Ask()])
+    again = run_from(project, f"{project.prefix}_iter_8.solverstate")
+    assert same(again[0], weights)
+    assert again[2] == [score for score in scores if score[0] >= 8]
+
+
+def test_a_stop_in_the_middle_of_a_test(project):
+    class Stop(Hook):
+        def poll(self, run):
+            if run.test_positions is not None and run.iteration == 8:
+                run.stopped = "SIGTERM"
+
+    weights, _, scores, _, _ = run_from(project)
+    for path in project.folder.glob("tiny_iter_*"):
+        path.unlink()
+    _, _, broken, _, _ = run_from(project, hooks=[Stop()])
+    assert broken[-1] is None
+    state = newest_state(str(project.prefix))
+    assert read_state(state).iteration == 8
+    again = run_from(project, state)
+    assert same(again[0], weights)
+    assert again[2] == [score for score in scores if score[0] >= 8]
+
+
+def test_a_state_of_caffes_begins_the_data_anew(project):
+    run_from(project)
+    state = read_state(f"{project.prefix}_iter_5.solverstate")
+    state.run.Clear()
+    session = project.open()
+    run = session.trainer()
+    restore(run, state, "caffes.solverstate")
+    assert run.iteration == 5
+    assert run.net.positions() == {"data": 0}
+    session.close()
+
+
+def test_other_circumstances_are_told_in_one_sentence(project, caplog):
+    run_from(project)
+    state = read_state(f"{project.prefix}_iter_5.solverstate")
+    state.run.threads += 1
+    state.run.net_digest = "another"
+    session = project.open()
+    with caplog.at_level(logging.WARNING, "netcli"):
+        restore(session.trainer(), state, "there.solverstate")
+    session.close()
+    (message,) = [r.getMessage() for r in caplog.records]
+    assert message.startswith("resumed there.solverstate with ")
+    assert f"not {state.run.threads}; a net whose text has changed: last bits may differ" in message
+
+
+def test_a_state_of_another_net_or_solver(project):
+    run_from(project)
+    state = f"{project.prefix}_iter_5.solverstate"
+    project.write("type: 'Adam'")
+    with pytest.raises(NetcliError, match=r"tiny_iter_5.solverstate: holds 4 histories, this net's Adam solver has 8"):
+        run_from(project, state)
+    project.write()
+    project.net.write_text(project.net.read_text().replace("num_output: 8", "num_output: 9"))
+    with pytest.raises(NetcliError, match=r"tiny_iter_5.caffemodel: layer 'ip1' holds \(8, 25\), the net wants \(9"):
+        run_from(project, state)
+
+
+def test_snapshots_that_have_moved_together(project, tmp_path_factory):
+    weights = run_from(project)[0]
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for end in ("caffemodel", "solverstate"):
+        shutil.move(f"{project.prefix}_iter_5.{end}", elsewhere)
+    assert same(run_from(project, elsewhere / "tiny_iter_5.solverstate")[0], weights)

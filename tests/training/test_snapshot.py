@@ -1,0 +1,93 @@
+import pytest
+
+from netcli.errors import NetcliError, SnapshotError
+from netcli.snapshots import read_state, read_weights
+from netcli.training import snapshot
+from netcli.training.snapshot import Snapshots, check_prefix
+from training.project import Record
+
+
+def train(project, record):
+    session = project.open()
+    run = session.trainer()
+    run.add([Snapshots(session.document.message), record])
+    try:
+        run.train()
+    finally:
+        session.close()
+    return run
+
+
+def saved(record):
+    return [int(event.split("_iter_")[1].split(".")[0]) for event in record.events if event.startswith("saved")]
+
+
+def test_what_a_snapshot_holds(project):
+    record = Record()
+    run = train(project, record)
+    weights = read_weights(f"{project.prefix}_iter_12.caffemodel")
+    assert [layer.name for layer in weights.layers if layer.blobs] == ["ip1", "ip2"]
+    state = read_state(f"{project.prefix}_iter_12.solverstate")
+    assert state.iteration == 12
+    assert state.learned_net == f"{project.prefix}_iter_12.caffemodel"
+    assert state.run.random_seed == 7
+    positions = {(p.net, p.layer): p.records for p in state.run.positions}
+    assert positions == {("train", "data"): 12 * 4, ("test 0", "data"): 3 * 5 * 3}  # tests at 0, 4 and 8
+    assert len(state.run.loss_window) == 3
+    assert run.iteration == 12
+
+
+@pytest.mark.parametrize(
+    ("more", "without", "stop_at", "written"),
+    [
+        ("snapshot_after_train: false", "", None, [5, 10]),
+        ("snapshot: 0", "snapshot", None, [12]),
+        ("snapshot_after_train: false", "", 7, [5, 7]),
+        ("snapshot: 0 snapshot_after_train: false", "snapshot", 7, []),
+        ("snapshot: 0", "snapshot", 7, [7]),
+        ("max_iter: 10", "max_iter", None, [5, 10]),
+    ],
+)
+def test_when_snapshots_are_written(project, more, without, stop_at, written):
+    project.write(more, without=without)
+    record = Record(stop_at)
+    train(project, record)
+    assert saved(record) == written
+
+
+def test_a_snapshot_that_fails_is_tried_again_at_the_next(project, caplog, monkeypatch):
+    whole = snapshot.write_state
+
+    def full(path, state):
+        if state.iteration == 5:
+            raise SnapshotError(f"{path}: can't be written: no space left on device")
+        whole(path, state)
+
+    monkeypatch.setattr(snapshot, "write_state", full)
+    record = Record()
+    train(project, record)
+    assert saved(record) == [10, 12]
+    (message,) = [r.getMessage() for r in caplog.records]
+    assert message.endswith("no space left on device; training goes on, and tries again at the next snapshot")
+
+
+def test_a_last_snapshot_that_fails_is_an_error(project, monkeypatch):
+    def full(path, state):
+        raise SnapshotError(f"{path}: can't be written: no space left on device")
+
+    monkeypatch.setattr(snapshot, "write_state", full)
+    project.write("snapshot: 0", without="snapshot")
+    with pytest.raises(SnapshotError, match="no space left on device"):
+        train(project, Record())
+
+
+def test_a_prefix_is_tried_before_anything_else(tmp_path):
+    check_prefix(str(tmp_path / "net"))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NetcliError, match=f"snapshots can't be written: there is no folder {tmp_path}/none"):
+        check_prefix(str(tmp_path / "none" / "net"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NetcliError, match="snapshots can't be written: there is no folder"):
+        check_prefix(str(tmp_path / "file" / "net"))
+    with pytest.raises(NetcliError, match=r"snapshots can't be written: .*: File name too long"):
+        check_prefix(str(tmp_path / ("n" * 300)))
