@@ -8,6 +8,7 @@ from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
+from netcli.layers.sums import sum_over
 
 
 @layer("Bias", param="bias_param")
@@ -64,8 +65,8 @@ class Bias(Layer):
         dy = top[0].diff
         if self.blobs:
             if self.learns(0):
-                self.blobs[0].add_gradient(dy.sum(axis=self.summed))
+                self.blobs[0].add_gradient(sum_over(dy, self.summed))
         elif propagate_down[1]:
-            dy.sum(axis=self.summed, out=bottom[1].diff)
+            bottom[1].diff[...] = sum_over(dy, self.summed)
         if propagate_down[0] and bottom[0] is not top[0]:
             bottom[0].diff[...] = dy

@@ -9,6 +9,7 @@ from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
 from netcli.layers.labels import add_rows, whole_numbers
+from netcli.layers.sums import sum_over
 
 
 @layer("Embed", param="embed_param")
@@ -55,4 +56,4 @@ class Embed(Layer):
                 dw.fill(0)
             add_rows(dw, self.index, dy)
         if self.p.bias_term and self.learns(1):
-            self.blobs[1].add_gradient(dy.sum(axis=tuple(range(dy.ndim - 1))))
+            self.blobs[1].add_gradient(sum_over(dy, range(dy.ndim - 1)))

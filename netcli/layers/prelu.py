@@ -11,6 +11,7 @@ from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import layer
 from netcli.layers.neuron import Neuron
+from netcli.layers.sums import sum_over
 from netcli.prototxt import schema
 
 
@@ -60,7 +61,7 @@ class PReLU(Neuron):
         if self.learns(0):  # before dx, which may lie over dy
             xp.minimum(x, 0, out=work)
             work *= dy
-            self.blobs[0].add_gradient(work.sum(axis=self.summed))
+            self.blobs[0].add_gradient(sum_over(work, self.summed))
         if propagate_down[0]:
             work[...] = self.blobs[0].data.reshape(self.slope_shape)
             xp.copyto(work, 1, where=x > 0)

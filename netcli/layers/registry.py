@@ -9,6 +9,7 @@ import pkgutil
 from netcli import layers
 from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import LAYERS, Layer
+from netcli.prototxt.forks import FORK_LAYERS
 
 
 @functools.cache
@@ -20,10 +21,12 @@ def layer_types() -> dict[str, type[Layer]]:
 
 
 def layer_class(type_name: str) -> type[Layer]:
-    """The class of a layer type; raises NetcliError with the nearest known name."""
-    try:
-        return layer_types()[type_name]
-    except KeyError:
+    """The class of a layer type; raises NetcliError that tells whose it is, or the nearest known name."""
+    types = layer_types()
+    if type_name in types:
+        return types[type_name]
+    if type_name in FORK_LAYERS:
         raise NetcliError(
-            f"there is no layer type '{type_name}'{suggestion(type_name, layer_types())}", field="type"
-        ) from None
+            f"layer type '{type_name}' is {FORK_LAYERS[type_name]}'s, which netcli does not have yet", field="type"
+        )
+    raise NetcliError(f"there is no layer type '{type_name}'{suggestion(type_name, types)}", field="type")

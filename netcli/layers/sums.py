@@ -1,0 +1,13 @@
+"""Sums over the axes along which a parameter is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def sum_over(x: Any, axes: Iterable[int]) -> Any:
+    """x summed over `axes`, image by image first: in float32 one long sum loses digits."""
+    axes = tuple(axes)
+    sums = x.sum(axis=tuple(axis for axis in axes if axis))
+    return sums.sum(axis=0) if 0 in axes else sums
