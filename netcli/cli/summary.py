@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from netcli.arrays.ops import Ops
 from netcli.cli import table
 from netcli.cli.target import PHASES, stages_of, target
 from netcli.net import Net
@@ -41,7 +42,15 @@ def command(path: str, phase: str, level: int | None, stage: str, batch: int | N
     """
     choice, solver = target(path, PHASES.index(phase), level, stages_of(stage))
     document = choice.document if batch is None else with_batch(choice.document, batch)
-    net = Net(document, choice.phase, level=choice.level, stages=choice.stages, allow_python=allow_python, dry=True)
+    net = Net(
+        document,
+        choice.phase,
+        level=choice.level,
+        stages=choice.stages,
+        ops=Ops("plain"),  # which know shapes as well as the others, and prepare nothing
+        allow_python=allow_python,
+        dry=True,
+    )
     try:
         own = {layer.name for layer in document.message.layer}
         for line in [net.name or path, "", *layer_lines([row for row in rows(net) if row.name in own])]:

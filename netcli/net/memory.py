@@ -79,8 +79,9 @@ class MemoryPlan:
         """Give each buffer memory of its own, with what it holds."""
         for life in self.lives:
             held = life.buffer.array
-            life.buffer.place(device.empty(held.size, held.dtype))
-            life.buffer.array[:] = held
+            if held is not None:  # None: it has outgrown its place, and takes memory when it is looked at
+                life.buffer.place(device.empty(held.size, held.dtype))
+                life.buffer.array[:] = held
         self.lives = []
 
 

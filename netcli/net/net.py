@@ -100,7 +100,8 @@ class Net:
                 layer.learning, layer.top_has_gradient = run.learning, run.arrives
                 run.runs &= self.gradients
             self._arena: Any = None
-            self._plan(share=keep_blobs is not True)
+            self._share = keep_blobs is not True
+            self._plan()
             if not dry:
                 self._fill(shared)
                 self._arena = self.memory.take(self.context.device)
@@ -124,7 +125,7 @@ class Net:
             if count > 1 and any(layer.blobs for layer in self.layers if layer.name == name):
                 log.warning("%d layers are named '%s'; weights are loaded into the first of them only", count, name)
 
-    def _plan(self, share: bool) -> None:
+    def _plan(self) -> None:
         """Plan memory for the present shapes, and lay out what the passes run through."""
         self._losses = [
             (i, blob, weight)
@@ -142,7 +143,7 @@ class Net:
         kept = [self.blobs[name] for name in (*self.outputs, *named) if name in self.blobs]
         kept += [blob for _, blob, _ in self._losses] + self._zero_diffs
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
-        self.memory: MemoryPlan = make_plan(self.layers, self.bottoms, self.tops, self._backward, kept, share)
+        self.memory: MemoryPlan = make_plan(self.layers, self.bottoms, self.tops, self._backward, kept, self._share)
         self._forward_steps = [
             (layer.forward, bottom, top, [(blob, blob.shape) for blob in top])
             for layer, bottom, top in zip(self.layers, self.bottoms, self.tops, strict=True)
@@ -221,10 +222,10 @@ class Net:
         Further up (Filter, Python layers) blobs in the arena hold results of this pass, so that from
         now on each has memory of its own.
         """
-        if self.memory.lives and any(self.bottoms[j] for j in range(i + 1)):
+        if self._share and any(self.bottoms[j] for j in range(i + 1)):
             self.memory.leave(self.context.device)
             self._arena = None
-            self._plan(share=False)
+            self._share = False
         self._reshape(i + 1)
 
     def _reshape(self, first: int) -> None:
@@ -232,7 +233,7 @@ class Net:
             if self.bottoms[i]:  # the others know their shapes without being told
                 with placed(self._documents[i]):
                     self.layers[i].reshape(self.bottoms[i], self.tops[i])
-        self._plan(share=bool(self.memory.lives))
+        self._plan()
         self._arena = self.memory.take(self.context.device, self._arena)
 
     # -- its state

@@ -178,6 +178,15 @@ def test_an_input_of_another_shape(keep_blobs):
         assert made.blobs["c2"].shape == fresh.blobs["c2"].shape
 
 
+def test_an_input_without_a_shape_at_first():
+    made = net(layer("Input", "x") + layer("ReLU", "a", "x") + layer("ReLU", "b", "a") + layer("ReLU", "c", "b"), TEST)
+    made.blobs["x"].reshape((2, 300))
+    made.blobs["x"].data[...] = 2
+    made.forward()
+    assert (made.blobs["c"].data == 2).all()
+    assert made.memory.arena == 2 * 2432  # 2400 bytes, on multiples of 64
+
+
 def test_an_input_that_does_not_fit_is_told_at_the_layer():
     made = net(given("data", 2, 3, 8, 8) + conv("c1", "data", 3), TEST)
     made.blobs["data"].reshape((1, 4, 8, 8))
