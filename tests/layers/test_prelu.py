@@ -11,7 +11,7 @@ def prelu(x, a):
 
 
 CASES = [
-    Case("images", "type: 'PReLU'", [(2, 3, 5, 4)], prelu, in_place=True),
+    Case("images", "type: 'PReLU'", [(3, 3, 4, 5)], prelu, in_place=True),
     Case("rows", "type: 'PReLU'", [(4, 3)], prelu, in_place=True),
     Case("sequences", "type: 'PReLU'", [(2, 3, 4)], prelu),
     Case("volumes", "type: 'PReLU'", [(2, 3, 2, 2, 2)], prelu),
