@@ -111,7 +111,8 @@ def memory_lines(net: Net, solver: Document | None) -> list[str]:
     cells.append(("memory", table.size_of(sum(size for _, size in entries))))
     lines = table.lines(("", ""), cells, left=1)[1:]
     alone = plan.activations + plan.diffs
-    lines[-2] += f" ({table.size_of(alone)} if each had its own place)"
+    if alone > plan.arena + plan.apart:
+        lines[-2] += f" ({table.size_of(alone)} if each had its own place)"
     return lines
 
 

@@ -1,0 +1,104 @@
+import pytest
+from click.testing import CliRunner
+
+from netcli.cli.summary import command
+from netcli.errors import NetcliError
+
+NET = """
+name: "small"
+layer { name: "data" type: "DummyData" top: "data" top: "label"
+  dummy_data_param { shape { dim: 8 dim: 3 dim: 10 dim: 10 } shape { dim: 8 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip" inner_product_param { num_output: 5 } }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+TRAIN = """\
+small
+
+layer  type             output        parameters  multiply-adds
+data   DummyData        8x3x10x10, 8
+conv   Convolution      8x4x8x8              112         55,296
+relu   ReLU             8x4x8x8
+ip     InnerProduct     8x5                1,285         10,240
+loss   SoftmaxWithLoss  1
+                                           1,397         65,536
+"""
+
+
+def run(*arguments):
+    result = CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET)
+    return path
+
+
+@pytest.fixture
+def solver(tmp_path, net):
+    path = tmp_path / "solver.prototxt"
+    path.write_text(
+        f'net: "{net}" type: "Adam" base_lr: 0.1 lr_policy: "fixed" max_iter: 1 test_iter: 1 test_interval: 1\n'
+    )
+    return path
+
+
+def test_the_table(net):
+    assert run(net).startswith(TRAIN)
+
+
+def test_the_memory_of_training(net):
+    lines = run(net).split("\n\n")[-1].splitlines()
+    assert [line.split()[0] for line in lines] == ["parameters", "gradients", "activations", "memory"]
+    assert lines[0].split()[1:] == ["5.5", "KiB"]
+    assert lines[1].split()[1:] == ["5.5", "KiB"]
+
+
+def test_a_solver_adds_its_history(solver):
+    lines = run(solver).split("\n\n")[-1].splitlines()
+    assert lines[2].split() == ["Adam's", "history", "10.9", "KiB"]
+
+
+def test_the_test_net(net, solver):
+    for path in (net, solver):
+        output = run(path, "--phase", "TEST")
+        assert "accuracy  Accuracy" in output
+        assert "gradients" not in output
+        assert "history" not in output
+
+
+def test_another_batch(net):
+    output = run(net, "--batch", 64)
+    assert "64x4x8x8" in output
+    assert "64x3x10x10, 64" in output
+
+
+def test_a_fault_is_told(net):
+    net.write_text(NET.replace("kernel_size: 3", "kernel_size: 30"))
+    with pytest.raises(NetcliError, match="kernel 30x30 does not fit padded input 10x10") as caught:
+        run(net)
+    assert str(caught.value).startswith(f"{net}:6: layer 'conv' (Convolution): ")
+
+
+def test_a_label_map_is_neither(tmp_path):
+    path = tmp_path / "labels.prototxt"
+    path.write_text('item { name: "cat" label: 1 display_name: "cat" }\n')
+    with pytest.raises(NetcliError) as caught:
+        run(path)
+    assert str(caught.value) == f"{path}: is a label map, neither a net nor a solver"
+
+
+def test_a_solver_without_a_test_net(tmp_path, net):
+    path = tmp_path / "solver.prototxt"
+    path.write_text(f'net: "{net}" base_lr: 0.1 lr_policy: "fixed" max_iter: 1\n')
+    with pytest.raises(NetcliError) as caught:
+        run(path, "--phase", "TEST")
+    assert str(caught.value) == f"{path}: this solver has no test net; give the net itself"
