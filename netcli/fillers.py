@@ -22,33 +22,43 @@ def check(filler: Any, shape: Shape, field: str | None = None) -> None:
 
     field: the path of the filler below its layer, such as "convolution_param.weight_filler".
     """
-    if filler is None:
-        return
-
-    def refuse(message: str, name: str) -> None:
+    fault = None if filler is None else _fault(filler, shape)
+    if fault is not None:
+        message, name = fault
         raise NetcliError(message, field=None if field is None else f"{field}.{name}")
 
+
+def _fault(filler: Any, shape: Shape) -> tuple[str, str] | None:
+    """What is wrong, and in which field."""
     kind = filler.type
     if kind not in FILLERS:
-        refuse(f"there is no filler '{kind}'{suggestion(kind, FILLERS)}", "type")
+        return f"there is no filler '{kind}'{suggestion(kind, FILLERS)}", "type"
+    for name, default in (("scale", 1), ("alpha", 0)):
+        if getattr(filler, name) != default:
+            return f"{name} {getattr(filler, name):g} of a fork of Caffe is not in netcli yet", name
     if kind == "gaussian":
-        first = shape[0] if shape else 0
-        if not -1 <= filler.sparse <= first:
-            refuse(
-                f"sparse is {filler.sparse}; it is the number of items along axis 0 of {shape} that are not zero, "
-                f"on average: 0 to {first}",
-                "sparse",
-            )
-        if not filler.std > 0:
-            refuse(f"a gaussian filler needs a std above 0, got {filler.std:g}", "std")
-    elif filler.sparse != -1:
-        refuse(f"sparse goes with the gaussian filler only, not with '{kind}'", "sparse")
+        return _gaussian_fault(filler, shape)
+    if filler.sparse != -1:
+        return f"sparse goes with the gaussian filler only, not with '{kind}'", "sparse"
     if kind == "uniform" and not filler.min <= filler.max:
-        refuse(f"a uniform filler needs min <= max, got min {filler.min:g} and max {filler.max:g}", "min")
+        return f"a uniform filler needs min <= max, got min {filler.min:g} and max {filler.max:g}", "min"
     if kind in ("xavier", "msra", "positive_unitball") and not shape:
-        refuse(f"the {kind} filler needs at least one axis, the parameter has none", "type")
+        return f"the {kind} filler needs at least one axis, the parameter has none", "type"
     if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
-        refuse(f"the bilinear filler needs 4 axes and square kernels, the parameter is {shape}", "type")
+        return f"the bilinear filler needs 4 axes and square kernels, the parameter is {shape}", "type"
+    return None
+
+
+def _gaussian_fault(filler: Any, shape: Shape) -> tuple[str, str] | None:
+    first = shape[0] if shape else 0
+    if not -1 <= filler.sparse <= first:
+        return (
+            f"sparse is {filler.sparse}; it is the number of items along axis 0 of {shape} that are not zero, "
+            f"on average: 0 to {first}"
+        ), "sparse"
+    if not filler.std > 0:
+        return f"a gaussian filler needs a std above 0, got {filler.std:g}", "std"
+    return None
 
 
 def fill(filler: Any, data: Any, generator: np.random.Generator) -> None:

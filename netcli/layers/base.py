@@ -80,6 +80,7 @@ class Layer:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
     statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult and decay_mult are 0
+    not_yet: ClassVar[tuple[str, ...]] = ()  # fields of public forks that would change its result: refused where given
 
     def __init__(self, param: Any, context: Context) -> None:
         """param: LayerParameter."""
@@ -88,9 +89,20 @@ class Layer:
         self.name: str = param.name
         self.phase: int = param.phase if param.HasField("phase") else context.phase  # a layer may name its own
         self.p: Any = getattr(param, self.param_field) if self.param_field else None
+        if self.not_yet:
+            self._refuse_not_yet()
         self.blobs: list[Blob] = []
         self._fillers: list[Any] = []
         self.top_has_gradient: list[bool] = []  # which tops' diffs hold a gradient at backward; set by the net
+
+    def _refuse_not_yet(self) -> None:
+        for description, value in self.p.ListFields():
+            is_default = description.has_default_value and value == description.default_value
+            if description.name in self.not_yet and not is_default:
+                raise NetcliError(
+                    f"{description.name} {value} of a fork of Caffe is not in netcli yet",
+                    field=f"{self.param_field}.{description.name}",
+                )
 
     # -- what the net calls
 

@@ -33,6 +33,10 @@ class BatchNorm(Neuron):
 
     statistics = True
     reads_bottom = True
+    not_yet = (
+        *("scale_bias", "filler"),  # these have scale and shift here too: put a Scale layer behind instead
+        *("relu", "stats_batch_size", "update_global_stats", "disable_mean", "disable_variance"),
+    )
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape

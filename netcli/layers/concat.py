@@ -31,6 +31,7 @@ class Concat(Layer):
     """
 
     bottoms = (1, None)
+    not_yet = ("per_fla_fuse",)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         first = bottom_shapes[0]

@@ -24,7 +24,10 @@ class Dropout(Neuron):
     bottom  x              any shape
     top     y              shape of x; may be x itself
     param   dropout_ratio  0 <= ratio < 1; default 0.5
+            scale_train    false (Fast R-CNN): all of that times 1 - dropout_ratio, in TRAIN and in TEST; default true
     """
+
+    not_yet = ("sample_weights_test", "sqrt_scale")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not 0 <= self.p.dropout_ratio < 1:
@@ -41,18 +44,19 @@ class Dropout(Neuron):
         x, y = bottom[0].data, top[0].data
         if self.train:
             self.plan.forward(x, y, self.context.seed, f"dropout {self.name}", self.context.passes)
-        else:
-            _copy(x, y)
+        elif y is not x:
+            y[...] = x
+        self._scale(y)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             dy, dx = top[0].diff, bottom[0].diff
             if self.train:
                 self.plan.backward(dy, dx)
-            else:
-                _copy(dy, dx)
+            elif dx is not dy:
+                dx[...] = dy
+            self._scale(dx)
 
-
-def _copy(source: Any, into: Any) -> None:
-    if into is not source:
-        into[...] = source
+    def _scale(self, y: Any) -> None:
+        if not self.p.scale_train:
+            y *= 1 - self.p.dropout_ratio

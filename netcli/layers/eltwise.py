@@ -7,8 +7,9 @@ from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
-from netcli.errors import ShapeError
+from netcli.errors import NetcliError, ShapeError
 from netcli.layers.base import Layer, layer
+from netcli.prototxt import schema
 
 
 @layer("Eltwise", param="eltwise_param")
@@ -30,6 +31,11 @@ class Eltwise(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p
+        if p.operation not in (p.SUM, p.PROD, p.MAX):
+            name = schema.EltwiseParameter.EltwiseOp.Name(p.operation)
+            raise NetcliError(
+                f"operation {name} is not in netcli yet; SUM, PROD and MAX are", field="eltwise_param.operation"
+            )
         if p.coeff and p.operation != p.SUM:
             raise ShapeError("coeff goes with operation: SUM only", field="eltwise_param.coeff")
         if p.coeff and len(p.coeff) != len(bottom):

@@ -20,6 +20,8 @@ class InnerProduct(Layer):
     param   num_output M, axis (1), transpose (false), bias_term (true), weight_filler, bias_filler
     """
 
+    not_yet = ("relu", "normalize")
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p
         if p.num_output < 1:

@@ -31,11 +31,12 @@ class Pooling(Layer):
     param   pool            MAX (default) or AVE; Caffe divides by the window clipped to the image with its padding
             kernel_size     or kernel_h and kernel_w; or global_pooling, the whole image
             stride (1), pad (0)   or _h and _w; pad is less than the kernel
-            round_mode      CEIL (default) or FLOOR
+            round_mode      CEIL (default) or FLOOR; ceil_mode: false and torch_pooling: true are forks' names for FLOOR
             engine          changes nothing
     """
 
     tops = (1, 2)
+    not_yet = ("avg_include_pad", "axis", "kernel_size_3d", "stride_3d", "pad_3d", "bin_size", "bin_h", "bin_w")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p
@@ -111,17 +112,18 @@ class Pooling(Layer):
         """The shape of the tops for a bottom of this shape."""
         if len(shape) != 4:
             raise ShapeError(f"takes a bottom of 4 axes (N, C, H, W), got {self.named(0, shape)}", field="bottom")
-        kernel, floor = self.kernel(shape), self.p.round_mode == self.p.FLOOR
+        kernel, p = self.kernel(shape), self.p
+        floor = p.round_mode == p.FLOOR or not p.ceil_mode or p.torch_pooling
         out = []
-        for size, k, s, p in zip(shape[2:], kernel, self.stride, self.pad, strict=True):
-            room = size + 2 * p - k
-            count = (room // s if floor else -(-room // s)) + 1
+        for size, k, stride, pad in zip(shape[2:], kernel, self.stride, self.pad, strict=True):
+            room = size + 2 * pad - k
+            count = (room // stride if floor else -(-room // stride)) + 1
             # With padding on either axis Caffe leaves out a last window that starts in the far padding.
-            if any(self.pad) and (count - 1) * s >= size + p:
+            if any(self.pad) and (count - 1) * stride >= size + pad:
                 count -= 1
             out.append(count)
         if min(out) < 1:
-            padded = tuple(size + 2 * p for size, p in zip(shape[2:], self.pad, strict=True))
+            padded = tuple(size + 2 * pad for size, pad in zip(shape[2:], self.pad, strict=True))
             raise ShapeError(
                 f"kernel {size_text(kernel)} does not fit padded input {size_text(padded)} "
                 f"of bottom {self.named(0, shape)}",

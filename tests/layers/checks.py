@@ -2,12 +2,14 @@
 
 A test module of a layer holds CASES, a list of `Case`, and `test_layer = case_test(CASES)`.  Each case is
 checked for: outputs equal to a plain float64 reference; bottoms left as they were; dtype kept; the same
-numbers twice; gradients of bottoms and parameters against finite differences; in place as not in place;
-another batch size after a reshape; bottoms not asked for left alone; parameters' gradients summed;
-every engine the same.  tests/layers/test_broken_gradients.py breaks each gradient of each case and sees it noticed.
+numbers twice, and whatever was in the memory before; the same where no backward follows; gradients of bottoms
+and parameters against finite differences; in place as not in place; another batch size after a reshape; bottoms
+and parameters not asked for left alone; parameters' gradients summed; every engine the same.
+tests/layers/test_broken_gradients.py breaks each gradient of each case and sees it noticed.
 
-The gradient check compares one number: the slope of <dy, forward(x)> along a random direction v, by central
-difference in float64, with <dx, v> from backward (the vector-Jacobian check of autograd and Chainer).
+The gradient check compares one number for each bottom and parameter x: the slope of <dy, forward(x)> along a random
+direction v, by central difference in float64, with <dx, v> from backward (the vector-Jacobian check of autograd and
+Chainer).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from google.protobuf import text_format
 
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob
+from netcli.errors import NetcliError
 from netcli.layers.base import TEST, TRAIN, Context, Layer, check_arity
 from netcli.layers.registry import layer_class
 from netcli.prototxt import schema
@@ -54,6 +57,7 @@ class Case:
     in_place: bool = False  # check it in place too
     batch: bool = True  # axis 0 of every bottom counts images: check another number of them
     loss: bool = False  # tops are scalars of which only the first has a gradient: its weight
+    repeats: bool = True  # a second forward gives the same: no state is changed that it reads
     seed: int = 0
     arrays: list[Any] = field(init=False)
 
@@ -82,6 +86,7 @@ class Run:
         engine: str = "plain",
         in_place: bool = False,
         params: Sequence[Any] | None = None,
+        gradients: bool = True,
     ) -> None:
         message = text_format.Parse(f"name: 'L' {case.prototxt}", schema.LayerParameter())
         if not message.bottom:
@@ -90,7 +95,7 @@ class Run:
             message.top.extend(message.bottom[:1] if in_place else [f"y{i}" for i in range(case.tops)])
         cls = layer_class(message.type)
         check_arity(cls, len(arrays), case.tops)
-        context = Context(phase=PHASES[case.phase], dtype=dtype, ops=Ops(engine), seed=case.seed)
+        context = Context(phase=PHASES[case.phase], dtype=dtype, ops=Ops(engine), seed=case.seed, gradients=gradients)
         self.case = case
         self.layer: Layer = cls(message, context)
         self.bottom = [Blob(a.shape, dtype) for a in arrays]
@@ -111,90 +116,114 @@ class Run:
         self.layer.forward(self.bottom, self.top)
         return [t.data.copy() for t in self.top]
 
-    def backward(self, top_diffs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """Diffs of the differentiable bottoms, and of the parameters."""
+    def backward(
+        self, top_diffs: Sequence[Any], wanted: Sequence[int] | None = None, *, clear: bool = True
+    ) -> tuple[list[Any], list[Any]]:
+        """Diffs of the differentiable bottoms, and of the parameters.
+
+        wanted: the bottoms to be asked for; None: all that are differentiable.
+        clear: parameters' diffs are cleared before.
+        """
+        wanted = self.case.differentiable if wanted is None else wanted
+        for index in wanted:
+            self.bottom[index].diff.fill(np.nan)  # to be overwritten
         for t, d in zip(self.top, top_diffs, strict=True):
             t.diff[...] = d
         self.layer.top_has_gradient = [True] * len(self.top)
-        for blob in self.layer.blobs:
-            blob.clear_diff()
-        down = [i in self.case.differentiable for i in range(len(self.bottom))]
-        self.layer.backward(self.top, down, self.bottom)
+        if clear:
+            for blob in self.layer.blobs:
+                blob.clear_diff()
+        self.layer.backward(self.top, [i in wanted for i in range(len(self.bottom))], self.bottom)
         learned = [] if self.layer.statistics else self.layer.blobs
         return [self.bottom[i].diff.copy() for i in self.case.differentiable], [b.diff.copy() for b in learned]
 
+    def soil(self) -> None:
+        """Put what nobody should read into the tops that have memory of their own."""
+        bottoms = {id(blob.data_buffer) for blob in self.bottom}
+        for blob in self.top:
+            if id(blob.data_buffer) not in bottoms:
+                blob.data.fill(np.nan)
+
 
 def top_diffs(case: Case, tops: Sequence[Any]) -> list[Any]:
-    """A random direction for the tops; for a loss its weight alone."""
-    rng = np.random.default_rng(7)
+    """A random direction for the tops, no item of it small; for a loss its weight alone."""
     if case.loss:
         return [np.full(t.shape, 0.7 if i == 0 else 0.0) for i, t in enumerate(tops)]
-    return [rng.standard_normal(t.shape) for t in tops]
+    rng = np.random.default_rng(7)
+    return [rng.uniform(0.5, 1.5, t.shape) * rng.choice([-1.0, 1.0], t.shape) for t in tops]
 
 
-def slopes(
-    case: Case, *, in_place: bool = False, step: float = 1e-5, spoil: Callable[[list[Any]], None] | None = None
-) -> tuple[float, float]:
-    """(numeric, analytic) slope along one random direction through bottoms and parameters together.
+@dataclass
+class Slope:
+    """The slope along a random direction through one bottom or parameter, found in two ways.
 
-    spoil: changes the list of gradients before they are used, to see whether that would be noticed.
+    numeric    by central difference
+    gradient   of that bottom or parameter, by backward
+    direction  what it is multiplied with
     """
-    rng = np.random.default_rng(1702)
-    run = Run(case, case.arrays, in_place=in_place)
+
+    of: str
+    numeric: float
+    gradient: Any
+    direction: Any
+
+    @property
+    def analytic(self) -> float:
+        return float((self.gradient * self.direction).sum())
+
+
+def slopes(case: Case, step: float = 1e-5) -> list[Slope]:
+    """A slope for each bottom that has a gradient and for each parameter."""
+    run = Run(case, case.arrays)
     params = [b.data.copy() for b in run.layer.blobs]
     dy = top_diffs(case, run.forward())
     bottom_diffs, param_diffs = run.backward(dy)
-    gradients = bottom_diffs + param_diffs
-    if spoil is not None:
-        spoil(gradients)
-    directions = [rng.standard_normal(g.shape) for g in gradients]
-    n = len(bottom_diffs)
 
-    def objective(s: float) -> float:
-        arrays = [a.copy() for a in case.arrays]
-        for index, v in zip(case.differentiable, directions[:n], strict=True):
-            arrays[index] += s * v
-        moved = [p + s * v for p, v in zip(params, directions[n:], strict=False)] + params[len(param_diffs) :]
-        tops = Run(case, arrays, in_place=in_place, params=moved).forward()
+    def objective(arrays: list[Any], params: list[Any]) -> float:
+        tops = Run(case, arrays, params=params).forward()
         return sum(float((t * d).sum()) for t, d in zip(tops, dy, strict=True))
 
-    numeric = (objective(step) - objective(-step)) / (2 * step)
-    analytic = sum(float((g * v).sum()) for g, v in zip(gradients, directions, strict=True))
-    return numeric, analytic
+    def moved(values: list[Any], index: int, by: Any) -> list[Any]:
+        return [*values[:index], values[index] + by, *values[index + 1 :]]
+
+    rng = np.random.default_rng(1702)
+    found = []
+    for index, gradient in zip(case.differentiable, bottom_diffs, strict=True):
+        v = rng.standard_normal(gradient.shape)
+        up, down = (objective(moved(case.arrays, index, s * v), params) for s in (step, -step))
+        found.append(Slope(f"bottom {index}", (up - down) / (2 * step), gradient, v))
+    for index, gradient in enumerate(param_diffs):
+        v = rng.standard_normal(gradient.shape)
+        up, down = (objective(case.arrays, moved(params, index, s * v)) for s in (step, -step))
+        found.append(Slope(f"parameter {index}", (up - down) / (2 * step), gradient, v))
+    return found
 
 
-def gradients_agree(numeric: float, analytic: float, tolerance: float = 1e-6) -> bool:
-    return abs(numeric - analytic) <= tolerance * max(1.0, abs(numeric))
+def gradients_agree(slope: Slope, tolerance: float = 1e-6) -> bool:
+    return abs(slope.numeric - slope.analytic) <= tolerance * max(1.0, abs(slope.numeric))
+
+
+def equal(got: Sequence[Any], want: Sequence[Any], what: str) -> None:
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=what)
+
+
+def close(got: Sequence[Any], want: Sequence[Any], what: str, rtol: float = 1e-9, atol: float = 1e-12) -> None:
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=what)
 
 
 def check(case: Case) -> None:
     """Every property, one after the other."""
-    single = [a.astype(np.float32) for a in case.arrays]
-    engines = {}
-    for engine in ("plain", "auto"):
-        run = Run(case, single, np.float32, engine=engine)
-        tops = run.forward()
-        for blob, before in zip(run.bottom, single, strict=True):
-            np.testing.assert_array_equal(blob.data, before, err_msg="forward changed its bottom")
-        assert all(t.dtype == np.float32 for t in tops)
-        again = Run(case, single, np.float32, engine=engine).forward()
-        for a, b in zip(tops, again, strict=True):
-            np.testing.assert_array_equal(a, b, err_msg="the same seed gave other numbers")
-        if case.reference is not None:
-            params = [b.data.astype(np.float64) for b in Run(case, single, np.float32).layer.blobs]
-            for got, want in zip(tops, case.reference(*[a.astype(np.float64) for a in single], *params), strict=True):
-                np.testing.assert_allclose(got, want, rtol=case.rtol, atol=case.rtol, err_msg=engine)
-        diffs: tuple[list[Any], list[Any]] = ([], [])
-        if case.differentiable:
-            diffs = run.backward(top_diffs(case, tops))
-        engines[engine] = [*tops, *diffs[0], *diffs[1]]
-    for a, b in zip(engines["plain"], engines["auto"], strict=True):
+    results = {engine: check_engine(case, engine) for engine in ("plain", "auto")}
+    for a, b in zip(results["plain"], results["auto"], strict=True):
         scale = max(1.0, float(np.abs(a).max(initial=0)))
-        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-5 * scale, err_msg="engines differ")
+        close([b], [a], "engines differ", 2e-4, 2e-5 * scale)
     if case.differentiable:
-        numeric, analytic = slopes(case)
-        assert gradients_agree(numeric, analytic), f"numeric {numeric}, backward {analytic}"
+        for slope in slopes(case):
+            assert gradients_agree(slope), f"{slope.of}: numeric {slope.numeric}, backward {slope.analytic}"
         check_selection(case)
+        check_learning(case)
         check_sum(case)
     if case.in_place:
         check_in_place(case)
@@ -202,32 +231,86 @@ def check(case: Case) -> None:
         check_other_batch(case)
 
 
+def check_engine(case: Case, engine: str) -> list[Any]:
+    """Tops and diffs in float32 by one engine, and what has to hold of them."""
+    single = [a.astype(np.float32) for a in case.arrays]
+    run = Run(case, single, np.float32, engine=engine)
+    params = [b.data.astype(np.float64) for b in run.layer.blobs]
+    tops = run.forward()
+    equal([b.data for b in run.bottom], single, "forward changed its bottom")
+    assert all(t.dtype == np.float32 for t in tops)
+    equal(Run(case, single, np.float32, engine=engine).forward(), tops, "the same seed gave other numbers")
+    if case.arrays and case.repeats:
+        run.soil()
+        equal(run.forward(), tops, "forward does not overwrite its tops")
+    alone = Run(case, single, np.float32, engine=engine, gradients=False).forward()
+    equal(alone, tops, "without a backward to come forward gave other numbers")
+    if case.reference is not None:
+        want = case.reference(*[a.astype(np.float64) for a in single], *params)
+        close(tops, want, engine, case.rtol, case.rtol)
+    if not case.differentiable:
+        return tops
+    diffs = _flat(run.backward(top_diffs(case, tops)))
+    equal([b.data for b in run.bottom], single, "backward changed its bottom")
+    assert all(d.dtype == np.float32 for d in diffs)
+    return [*tops, *diffs]
+
+
 def _flat(diffs: tuple[list[Any], list[Any]]) -> list[Any]:
     return [*diffs[0], *diffs[1]]
 
 
 def check_in_place(case: Case) -> None:
-    apart, over = Run(case, case.arrays), Run(case, case.arrays, in_place=True)
-    a, b = apart.forward(), over.forward()
-    np.testing.assert_allclose(a[0], b[0], rtol=1e-12, err_msg="in place gives other outputs")
-    if case.differentiable:
-        dy = top_diffs(case, a)
-        for x, y in zip(_flat(apart.backward(dy)), _flat(over.backward(dy)), strict=True):
-            np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12, err_msg="in place gives other gradients")
+    for engine, dtype, rtol, atol in (("plain", np.float64, 1e-9, 1e-12), ("auto", np.float32, 1e-4, 1e-5)):
+        arrays = [a.astype(dtype) for a in case.arrays]
+        apart = Run(case, arrays, dtype, engine=engine)
+        over = Run(case, arrays, dtype, engine=engine, in_place=True)
+        a, b = apart.forward(), over.forward()
+        close(b, a, f"in place gives other outputs by {engine}", rtol, atol)
+        equal([x.data for x in over.bottom[1:]], arrays[1:], "forward in place changed another bottom")
+        if case.differentiable:
+            dy = top_diffs(case, a)
+            want, got = _flat(apart.backward(dy)), _flat(over.backward(dy))
+            close(got, want, f"in place gives other gradients by {engine}", rtol, atol)
 
 
 def check_selection(case: Case) -> None:
-    """Bottoms whose propagate_down is false keep the diff they had."""
+    """Bottoms whose propagate_down is false keep the diff they had, and the others get the same as ever."""
     run = Run(case, case.arrays)
     dy = top_diffs(case, run.forward())
-    for t, d in zip(run.top, dy, strict=True):
-        t.diff[...] = d
-    for blob in run.bottom:
-        blob.diff.fill(123.0)
-    run.layer.top_has_gradient = [True] * len(run.top)
-    run.layer.backward(run.top, [False] * len(run.bottom), run.bottom)
-    for blob in run.bottom:
-        assert (blob.diff == 123.0).all(), "backward wrote a diff it was not asked for"
+    want, _ = run.backward(dy)
+    choices = [[i] for i in case.differentiable] if len(case.differentiable) > 1 else []
+    for wanted in ([], *choices):
+        run = Run(case, case.arrays)
+        run.forward()
+        for blob in run.bottom:
+            blob.diff.fill(123.0)
+        got, _ = run.backward(dy, wanted)
+        shared = {id(blob.diff_buffer) for blob in run.top}
+        for index, blob in enumerate(run.bottom):
+            if index not in wanted and id(blob.diff_buffer) not in shared:
+                assert (blob.diff == 123.0).all(), "backward wrote a diff it was not asked for"
+        for index in wanted:
+            at = list(case.differentiable).index(index)
+            close([got[at]], [want[at]], "asked for alone, a bottom has another gradient")
+
+
+def check_learning(case: Case) -> None:
+    """A parameter that does not learn gets no gradient, and all else is as ever."""
+    run = Run(case, case.arrays)
+    if run.layer.statistics or not run.layer.blobs:
+        return
+    count = len(run.layer.blobs)
+    dy = top_diffs(case, run.forward())
+    bottom_diffs, diffs = run.backward(dy)
+    for alone in range(count + 1):  # the last time none learns
+        run = Run(case, case.arrays)
+        run.layer.learning = [i == alone for i in range(count)]
+        run.forward()
+        got_bottoms, got = run.backward(dy)
+        close(got_bottoms, bottom_diffs, "what learns changed the bottoms' gradients")
+        want = [d if i == alone else 0 * d for i, d in enumerate(diffs)]
+        close(got, want, "what learns changed a parameter's gradient")
 
 
 def check_sum(case: Case) -> None:
@@ -237,11 +320,8 @@ def check_sum(case: Case) -> None:
         return
     dy = top_diffs(case, run.forward())
     _, once = run.backward(dy)
-    for t, d in zip(run.top, dy, strict=True):  # a backward may use its top's diff as scratch
-        t.diff[...] = d
-    run.layer.backward(run.top, [False] * len(run.bottom), run.bottom)
-    for blob, g in zip(run.layer.blobs, once, strict=True):
-        np.testing.assert_allclose(blob.diff, 2 * g, rtol=1e-9, atol=1e-12)
+    _, twice = run.backward(dy, clear=False)
+    close(twice, [2 * g for g in once], "gradients do not sum")
 
 
 def check_other_batch(case: Case) -> None:
@@ -249,18 +329,18 @@ def check_other_batch(case: Case) -> None:
     if any(a.ndim == 0 for a in case.arrays):
         return
     larger = [np.concatenate([a, a[:1]]) for a in case.arrays]
-    try:
-        fresh = Run(case, larger)
-    except Exception:  # this case fixes its batch size
-        return
+    fresh = Run(case, larger)
     run = Run(case, case.arrays, params=[b.data.copy() for b in fresh.layer.blobs])
     run.forward()
     for blob, array in zip(run.bottom, larger, strict=True):
         blob.reshape(array.shape)
         blob.data[...] = array
     run.layer.reshape(run.bottom, run.top)
-    for a, b in zip(run.forward(), fresh.forward(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, err_msg="after a reshape the outputs differ")
+    want = fresh.forward()
+    close(run.forward(), want, "after a reshape the outputs differ", 1e-12, 0)
+    if case.differentiable:
+        dy = top_diffs(case, want)
+        close(_flat(run.backward(dy)), _flat(fresh.backward(dy)), "after a reshape the gradients differ")
 
 
 def case_test(cases: Sequence[Case]) -> Any:
@@ -275,8 +355,6 @@ def case_test(cases: Sequence[Case]) -> Any:
 
 def refusal(prototxt: str, shapes: Sequence[tuple[int, ...]], tops: int = 1) -> str:
     """The message a layer gives to parameters or bottoms it does not take."""
-    from netcli.errors import NetcliError
-
     with pytest.raises(NetcliError) as caught:
         Run(Case("refused", prototxt, list(shapes), tops=tops), [np.zeros(s) for s in shapes])
     return str(caught.value)

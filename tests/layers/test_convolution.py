@@ -72,16 +72,6 @@ CASES = [
 test_layer = case_test(CASES)
 
 
-def test_a_parameter_that_does_not_learn_gets_no_gradient():
-    case = CASES[0]
-    for learning in ([True, False], [False, True], [False, False]):
-        run = Run(case, case.arrays)
-        run.layer.learning = learning
-        dy = [np.ones(y.shape) for y in run.forward()]
-        _, diffs = run.backward(dy)
-        assert [bool(d.any()) for d in diffs] == learning
-
-
 def test_a_shared_weight_sums_beside_a_bias_of_its_own():
     case = CASES[0]
     run = Run(case, case.arrays)

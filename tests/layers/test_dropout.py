@@ -14,10 +14,26 @@ def layer(ratio):
     return f"type: 'Dropout' dropout_param {{ dropout_ratio: {ratio} }}"
 
 
+IMAGES = Case("images", layer(0.25), [(2, 3, 4, 5)], dropped(0.25, 9), in_place=True, seed=9)
 CASES = [
     Case("default", "type: 'Dropout'", [(3, 5)], dropped(0.5), in_place=True),
-    Case("images", layer(0.25), [(2, 3, 4, 5)], dropped(0.25, 9), in_place=True, seed=9),
+    IMAGES,
     Case("nothing", layer(0), [(3, 5)], dropped(0), in_place=True),
+    Case(
+        "scaled in testing",
+        "type: 'Dropout' dropout_param { dropout_ratio: 0.25 scale_train: false }",
+        [(3, 5)],
+        lambda x: [dropped(0.25)(x)[0] * 0.75],
+        in_place=True,
+    ),
+    Case(
+        "test of scaled in testing",
+        "type: 'Dropout' dropout_param { dropout_ratio: 0.25 scale_train: false }",
+        [(3, 5)],
+        lambda x: [x * 0.75],
+        phase="TEST",
+        in_place=True,
+    ),
     Case("test", layer(0.25), [(2, 3, 4, 5)], lambda x: [x], phase="TEST", in_place=True),
 ]
 
@@ -25,7 +41,7 @@ test_layer = case_test(CASES)
 
 
 def test_every_pass_and_every_seed_drops_others():
-    run = Run(CASES[1], CASES[1].arrays)
+    run = Run(IMAGES, IMAGES.arrays)
     first = run.forward()[0]
     np.testing.assert_array_equal(first, run.forward()[0])
     run.layer.context.passes += 1

@@ -61,6 +61,7 @@ def test_of_equals_the_second_then_the_first_then_the_third():
     ("param", "shapes", "message"),
     [
         ("", [(2, 3), (2, 3), (2, 4)], "bottoms differ: 'x0' (2, 3), 'x2' (2, 4)"),
+        ("operation: SORT", [(2, 3), (2, 3)], "operation SORT is not in netcli yet; SUM, PROD and MAX are"),
         ("coeff: 1", [(2, 3), (2, 3)], "2 bottoms take as many coeff, got 1"),
         ("operation: PROD coeff: [1, 2]", [(2, 3), (2, 3)], "coeff goes with operation: SUM only"),
         ("", [(2, 3)], "takes 2 or more bottoms, got 1"),

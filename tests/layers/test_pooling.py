@@ -29,6 +29,8 @@ CASES = [
     *both("square", "kernel_size: 2 stride: 2", (2, 3, 4, 6), (2, 3), (2, 2), (2, 2)),
     *both("rounded up", "kernel_size: 3 stride: 2", (2, 2, 6, 5), (3, 2), (3, 3), (2, 2)),
     *both("rounded down", "kernel_size: 3 stride: 2 round_mode: FLOOR", (2, 2, 6, 5), (2, 2), (3, 3), (2, 2)),
+    *both("ceil_mode", "kernel_size: 3 stride: 2 ceil_mode: false", (2, 1, 6, 5), (2, 2), (3, 3), (2, 2)),
+    *both("torch_pooling", "kernel_size: 3 stride: 2 torch_pooling: true", (2, 1, 6, 5), (2, 2), (3, 3), (2, 2)),
     *both("padded", "kernel_size: 3 stride: 2 pad: 1", (2, 2, 5, 6), (3, 4), (3, 3), (2, 2), (1, 1)),
     *both("last window left out", "kernel_size: 2 stride: 2 pad: 1", (2, 2, 3, 3), (2, 2), (2, 2), (2, 2), (1, 1)),
     *both(
@@ -113,6 +115,7 @@ def test_warns_of_windows_outside_the_image(caplog):
         ("kernel_size: 9", "kernel 9x9 does not fit padded input 4x5 of bottom 'x0' (2, 3, 4, 5)"),
         ("global_pooling: true kernel_size: 2", "global_pooling takes no kernel_size"),
         ("global_pooling: true stride: 2", "global_pooling takes stride 1 and pad 0, got 2x2 and 0x0"),
+        ("kernel_size: 2 avg_include_pad: false", "avg_include_pad False of a fork of Caffe is not in netcli yet"),
         ("pool: STOCHASTIC kernel_size: 2", "pool STOCHASTIC is not in netcli yet; MAX and AVE are"),
     ],
 )
