@@ -31,6 +31,10 @@ class Filters(Layer):
     bottoms = (1, None)
     tops = (1, None)
     same_count = True
+    not_yet = (
+        *("relu", "fusion_type", "coeff", "shape_offset"),
+        *("dilation_h", "dilation_w", "filter_stride", "filter_stride_h", "filter_stride_w"),
+    )
 
     def weight_shape(self) -> tuple[int, int]:
         """The first two axes of W."""

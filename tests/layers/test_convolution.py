@@ -105,6 +105,7 @@ def test_filters_stay_when_the_image_changes():
             "kernel 3x3, dilated to 7x7, does not fit padded input 6x7 of bottom 'x0' (2, 3, 4, 5)",
         ),
         ("num_output: 2", "kernel_size is missing"),
+        ("num_output: 2 kernel_size: 2 filter_stride: 2", "filter_stride 2 of a fork of Caffe is not in netcli yet"),
         ("num_output: 2 kernel_h: 3", "kernel_w is missing, or 0"),
         ("num_output: 2 kernel_size: 0", "kernel_size is 0; the least is 1"),
         (
