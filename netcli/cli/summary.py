@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from netcli.arrays.ops import Ops
 from netcli.cli import table
-from netcli.cli.target import PHASES, stages_of, target
+from netcli.cli.target import PHASES, input_option, stages_of, target, with_inputs
 from netcli.net import Net
 from netcli.prototxt.lines import Document
 from netcli.solvers import solver_types
@@ -33,15 +34,26 @@ class Row:
 @click.option("--level", type=int, help="Level of the net's state.")
 @click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Reckon with N images in a batch.")
+@input_option
 @click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
-def command(path: str, phase: str, level: int | None, stage: str, batch: int | None, allow_python: bool) -> None:
+def command(
+    path: str,
+    phase: str,
+    level: int | None,
+    stage: str,
+    batch: int | None,
+    inputs: Sequence[tuple[str, list[int]]],
+    allow_python: bool,
+) -> None:
     """Show the layers of a net with the shapes they give, their parameters and multiply-adds, and the memory needed.
 
     Nothing is trained or run, and no memory is taken.  Of a SOLVER's nets it shows the one to train, or with
     --phase TEST the first one to test.
     """
     choice, solver = target(path, PHASES.index(phase), level, stages_of(stage))
-    document = choice.document if batch is None else with_batch(choice.document, batch)
+    document = with_inputs(choice.document, inputs)
+    if batch is not None:
+        document = with_batch(document, batch)
     net = Net(
         document,
         choice.phase,
@@ -73,7 +85,7 @@ def rows(net: Net) -> list[Row]:
     ]
 
 
-def layer_lines(found: list[Row]) -> list[str]:
+def layer_lines(found: Sequence[Row]) -> list[str]:
     """The table of layers, with its sums."""
     head = ("layer", "type", "output", "parameters", "multiply-adds")
     cells = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
 
 from netcli.arrays.ops import Ops
 from netcli.cli import table
-from netcli.cli.target import PHASES, stages_of, target
+from netcli.cli.target import PHASES, input_option, stages_of, target, with_inputs
 from netcli.net import Net
 
 
@@ -32,6 +33,7 @@ class Times:
 @click.option("--level", type=int, help="Level of the net's state.")
 @click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
 @click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@input_option
 @click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
 def command(
@@ -41,6 +43,7 @@ def command(
     level: int | None,
     stage: str,
     engine: str,
+    inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
     as_json: bool,
 ) -> None:
@@ -50,7 +53,7 @@ def command(
     """
     choice, _ = target(path, PHASES.index(phase), level, stages_of(stage))
     net = Net(
-        choice.document,
+        with_inputs(choice.document, inputs),
         choice.phase,
         level=choice.level,
         stages=choice.stages,

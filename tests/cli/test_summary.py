@@ -102,3 +102,30 @@ def test_a_solver_without_a_test_net(tmp_path, net):
     with pytest.raises(NetcliError) as caught:
         run(path, "--phase", "TEST")
     assert str(caught.value) == f"{path}: this solver has no test net; give the net itself"
+
+
+TRAIN_VAL = NET.replace(
+    NET[NET.index("layer {") : NET.index('layer { name: "conv"')],
+    'layer { name: "data" type: "Data" top: "data" top: "label" data_param { source: "none" batch_size: 4 } }\n',
+)
+
+
+def test_inputs_in_place_of_data_that_is_not_here(net):
+    net.write_text(TRAIN_VAL)
+    with pytest.raises(NetcliError):
+        run(net)
+    output = run(net, "--input", "data=4x3x10x10")
+    assert "data   Input            4x3x10x10, 4" in output
+    assert output == run(net, "--input", "data=4,3,10,10", "--input", "label=4")
+
+
+def test_an_input_that_nobody_makes(net):
+    with pytest.raises(NetcliError) as caught:
+        run(net, "--input", "date=4x3")
+    assert str(caught.value) == f"{net}: no data layer makes a blob 'date'; did you mean 'data'?"
+
+
+def test_a_shape_that_is_none(net):
+    result = CliRunner().invoke(command, [str(net), "--input", "data=4xx3"])
+    assert result.exit_code == 2
+    assert "'data=4xx3' is not like data=64x3x227x227" in result.output
