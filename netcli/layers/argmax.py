@@ -46,14 +46,14 @@ class ArgMax(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, x, y = self.xp, bottom[0].data, top[0].data
         # The axis to search, last and from its end, so that of equal values the last is found first.
-        x = (xp.moveaxis(x, self.along, -1) if self.has_axis else x.reshape(len(x), -1))[..., ::-1]
+        x = (xp.moveaxis(x, self.along, -1) if self.has_axis else x.reshape(len(x), count_of(x.shape[1:])))[..., ::-1]
         index = self._highest(x)
         values = xp.take_along_axis(x, index, -1) if self.p.out_max_val else None
         index = x.shape[-1] - 1 - index
         if self.has_axis:
             y[...] = xp.moveaxis(index if values is None else values, -1, self.along)
             return
-        rows = y.reshape(len(y), y.shape[1], -1)
+        rows = y.reshape(y.shape[:3])
         rows[:, 0] = index
         if values is not None:
             rows[:, 1] = values

@@ -51,15 +51,15 @@ class ContrastiveLoss(Loss):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, difference = self.xp, self.difference.data
-        a, b, similar = (blob.data.reshape(len(difference), -1) for blob in bottom)
+        a, b = (blob.data.reshape(difference.shape) for blob in bottom[:2])
         xp.subtract(a, b, out=difference)
         squares = xp.einsum("nc,nc->n", difference, difference)  # d ** 2
-        self.similar = xp.trunc(similar[:, 0]) != 0
+        self.similar = xp.trunc(bottom[2].data.ravel()) != 0
         # Of dissimilar pairs: how far they are inside the margin, and d where the gradient divides by it.
         self.distance = None if self.p.legacy_version else xp.sqrt(squares)
         self.inside = xp.maximum(self.p.margin - (squares if self.distance is None else self.distance), 0)
         apart = self.inside if self.distance is None else xp.square(self.inside)
-        top[0].data[...] = xp.where(self.similar, squares, apart).sum() / (2 * len(difference))
+        top[0].data[...] = xp.where(self.similar, squares, apart).sum() / (2 * self.images)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         xp, difference = self.xp, self.difference.data
@@ -67,7 +67,7 @@ class ContrastiveLoss(Loss):
             apart = -(self.inside > 0).astype(self.dtype)
         else:
             apart = -self.inside / (self.distance + 1e-4)
-        slope = xp.where(self.similar, 1, apart) * (top[0].diff / len(difference)).astype(self.dtype)
+        slope = xp.where(self.similar, 1, apart) * (top[0].diff / self.images).astype(self.dtype)
         for blob, wanted, factor in zip(bottom, propagate_down, (slope, -slope), strict=False):
             if wanted:
                 xp.multiply(difference, factor[:, None], out=blob.diff.reshape(difference.shape))

@@ -39,10 +39,10 @@ class EuclideanLoss(Loss):
         d = self.difference.data
         self.xp.subtract(a.data, b.data.reshape(a.shape), out=d)
         flat = d.ravel(order="K")  # in memory's order, without a copy
-        top[0].data[...] = flat.dot(flat) / (2 * a.shape[0])
+        top[0].data[...] = flat.dot(flat) / (2 * self.images)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        scale = (top[0].diff / bottom[0].shape[0]).astype(self.dtype)
+        scale = (top[0].diff / self.images).astype(self.dtype)
         for blob, wanted, factor in zip(bottom, propagate_down, (scale, -scale), strict=True):
             if wanted:
                 self.xp.multiply(self.difference.data.reshape(blob.shape), factor, out=blob.diff)

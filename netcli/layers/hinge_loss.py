@@ -40,12 +40,12 @@ class HingeLoss(Loss):
         margins += 1
         xp.maximum(margins, 0, out=margins)
         flat = margins.ravel(order="K")  # in memory's order, without a copy
-        top[0].data[...] = (flat.dot(flat) if self.is_square else flat.sum()) / shape[0]
+        top[0].data[...] = (flat.dot(flat) if self.is_square else flat.sum()) / self.images
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if not propagate_down[0]:
             return
-        dx, scale = bottom[0].diff, (top[0].diff / bottom[0].shape[0]).astype(self.dtype)
+        dx, scale = bottom[0].diff, (top[0].diff / self.images).astype(self.dtype)
         if self.is_square:
             self.xp.multiply(self.margins.data, 2 * scale, out=dx)
         else:

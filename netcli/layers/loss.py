@@ -20,6 +20,7 @@ class Loss(Layer):
 
     bottom  x, labels  the same number of items along axis 0; labels have no gradient
     top     loss       a scalar; its diff holds the loss weight at backward
+    images             what losses that are means over the batch divide by
     """
 
     bottoms: ClassVar[Arity] = 2
@@ -33,6 +34,7 @@ class Loss(Layer):
                 f"bottoms {self.named(0, x.shape)} and {self.named(1, labels.shape)} differ along axis 0, the batch",
                 field="bottom",
             )
+        self.images = max(1, x.shape[0])  # a batch of none, which Filter may give, has loss 0 and not NaN
         top[0].reshape(())
 
 

@@ -30,10 +30,10 @@ class MultinomialLogisticLoss(Loss):
         index, _ = whole_numbers(bottom[1].data, count_of(shape[1:]), f"bottom {self.named(0, shape)}", xp=xp)
         self.where = image_picks(shape, index.ravel(), xp)
         self.picked = xp.maximum(bottom[0].data[self.where], LOG_THRESHOLD)
-        top[0].data[...] = -xp.log(self.picked).sum() / shape[0]
+        top[0].data[...] = -xp.log(self.picked).sum() / self.images
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             dp = bottom[0].diff
             dp.fill(0)
-            dp[self.where] = -top[0].diff / bottom[0].shape[0] / self.picked
+            dp[self.where] = -top[0].diff / self.images / self.picked

@@ -11,6 +11,9 @@ from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import LAYERS, Layer
 from netcli.prototxt.forks import FORK_LAYERS
 
+# Caffe's own types that have no room yet.
+MISSING = frozenset(("HDF5Data", "HDF5Output", "LSTM", "LSTMUnit", "Python", "RNN", "WindowData"))
+
 
 @functools.cache
 def layer_types() -> dict[str, type[Layer]]:
@@ -25,8 +28,8 @@ def layer_class(type_name: str) -> type[Layer]:
     types = layer_types()
     if type_name in types:
         return types[type_name]
-    if type_name in FORK_LAYERS:
-        raise NetcliError(
-            f"layer type '{type_name}' is {FORK_LAYERS[type_name]}'s, which netcli does not have yet", field="type"
-        )
-    raise NetcliError(f"there is no layer type '{type_name}'{suggestion(type_name, types)}", field="type")
+    *others, fork = ["Caffe"] if type_name in MISSING else FORK_LAYERS.get(type_name, "").split(", ")
+    if not fork:
+        raise NetcliError(f"there is no layer type '{type_name}'{suggestion(type_name, types)}", field="type")
+    whose = f"from {', '.join(others)} or {fork}" if others else f"{fork}'s"
+    raise NetcliError(f"layer type '{type_name}' is {whose}, which netcli does not have yet", field="type")
