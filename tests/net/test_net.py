@@ -7,6 +7,7 @@ from net.nets import TEST, TRAIN, data, document, fill, layer, net, refusal
 from netcli.arrays.ops import Ops
 from netcli.errors import NetcliError, SnapshotError
 from netcli.net import Net
+from netcli.prototxt import parse, schema
 from netcli.snapshots import LayerWeights, Weights, read_weights
 
 
@@ -273,3 +274,36 @@ def test_a_document_is_left_as_it_was():
     before = theirs.message.SerializeToString()
     Net(theirs, TRAIN, ops=Ops("plain"))
     assert theirs.message.SerializeToString() == before
+
+
+# -- places
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("bottom: 'x'", "bottom: 'z'", 4),  # a bottom that nobody makes
+        ("top: 'a'", "top: 'a' top: 'a'", 5),
+        ("num_output: 3", "num_output: 0", 6),  # told by the layer
+        ("lr_mult: 1", "lr_mult: 1 } param {} param {", 7),  # told by sharing
+        ("include {}", "include {} exclude {}", 8),
+        ("loss_weight: 1", "loss_weight: 1 loss_weight: 1", 9),
+    ],
+)
+def test_a_fault_has_file_and_line(old, new, line):
+    text = """layer { name: 'x' type: 'Input' top: 'x'
+  input_param { shape { dim: 2 dim: 5 } } }
+layer { name: 'a' type: 'InnerProduct'
+  bottom: 'x'
+  top: 'a'
+  inner_product_param { num_output: 3 }
+  param { lr_mult: 1 }
+  include {}
+  loss_weight: 1
+}
+"""
+    Net(parse(text, schema.NetParameter, "net.prototxt"), TRAIN, ops=Ops("plain"))
+    assert old in text
+    with pytest.raises(NetcliError) as caught:
+        Net(parse(text.replace(old, new), schema.NetParameter, "net.prototxt"), TRAIN, ops=Ops("plain"))
+    assert str(caught.value).startswith(f"net.prototxt:{line}: layer 'a' (InnerProduct): ")
