@@ -14,25 +14,33 @@ class Activation:
 
     def __init__(self, kind: str, shape: Shape, alpha: float, dtype: Any) -> None:
         self.kind = kind
-        self.alpha = np.dtype(dtype).type(alpha)
+        # Numbers of the arrays' own dtype: NumPy makes doubles of two Python floats in `where`.
+        self.alpha, self.one = np.dtype(dtype).type(alpha), np.dtype(dtype).type(1)
 
     def forward(self, x: Any, y: Any) -> None:
-        if self.kind == "relu":
-            np.copyto(y, np.where(x > 0, x, self.alpha * x) if self.alpha else np.maximum(x, 0))
+        if self.kind == "relu" and not self.alpha:
+            np.maximum(x, 0, out=y)
+        elif self.kind == "relu":
+            y[...] = np.where(x > 0, x, self.alpha * x)
         elif self.kind == "elu":
             # expm1: for |x| << 1, exp(x) - 1 cancels and float32 keeps few or no right digits.
-            np.copyto(y, np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0))))
+            y[...] = np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
         elif self.kind == "sigmoid":
-            np.copyto(y, 0.5 * np.tanh(0.5 * x) + 0.5)
+            # 1 / (1 + exp(-x)) without an exp that overflows.
+            np.multiply(x, 0.5, out=y)
+            np.tanh(y, out=y)
+            y *= 0.5
+            y += 0.5
         else:
             np.tanh(x, out=y)
 
     def backward(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
         if self.kind == "relu":
-            np.multiply(dy, np.where(x > 0, 1, self.alpha).astype(dy.dtype), out=dx)
+            slope = np.where(x > 0, self.one, self.alpha) if self.alpha else x > 0
         elif self.kind == "elu":
-            np.multiply(dy, np.where(x > 0, 1, y + self.alpha).astype(dy.dtype), out=dx)
+            slope = np.where(x > 0, self.one, y + self.alpha)
         elif self.kind == "sigmoid":
-            np.multiply(dy, y * (1 - y), out=dx)
+            slope = y * (1 - y)
         else:
-            np.multiply(dy, 1 - y * y, out=dx)
+            slope = 1 - y * y
+        np.multiply(dy, slope, out=dx)
