@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netcli.arrays.layout import Shape
+from netcli.arrays.layout import Shape, view
 from netcli.blob import Blob
 from netcli.errors import NetcliError, ShapeError
 from netcli.layers.base import Layer, layer
@@ -55,6 +55,9 @@ class Eltwise(Layer):
         super().reshape(bottom, top)
         if self.p.operation == self.p.SUM:
             self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype)
+        elif self.p.operation == self.p.MAX:
+            number = self.xp.min_scalar_type(len(bottom))  # of a bottom, in as few bytes as will do
+            self.winner = view(self.context.device.empty(top[0].count, number), top[0].shape, channels_last=True)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.data for blob in bottom], top[0].data
@@ -70,7 +73,7 @@ class Eltwise(Layer):
         xp = self.xp
         first = xs[0] > xs[1]
         y[...] = xp.where(first, xs[0], xs[1])
-        self.winner = (~first).astype(xp.min_scalar_type(len(xs)))
+        xp.logical_not(first, out=self.winner)
         for number, x in enumerate(xs[2:], 2):
             better = x > y
             xp.copyto(y, x, where=better)

@@ -9,7 +9,7 @@ from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.concat import joint_axis
+from netcli.layers.joint_axis import joint_axis
 
 
 @layer("Slice", param="slice_param")

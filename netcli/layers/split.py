@@ -6,6 +6,7 @@ Same results as Caffe's split_layer.cpp.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
@@ -29,6 +30,7 @@ class Split(Layer):
         for blob in top:
             blob.reshape(bottom[0].shape)
             blob.share_data(bottom[0])
+        self.plan: Any = None  # made at the first backward: until then it is not known which tops have a gradient
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """The tops have the bottom's data already."""
@@ -36,4 +38,6 @@ class Split(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             diffs = [blob.diff for blob, has in zip(top, self.top_has_gradient, strict=True) if has]
-            self.ops.sum(bottom[0].shape, [1.0] * len(diffs), self.dtype).forward(diffs, bottom[0].diff)
+            if self.plan is None:
+                self.plan = self.ops.sum(bottom[0].shape, [1.0] * len(diffs), self.dtype)
+            self.plan.forward(diffs, bottom[0].diff)
