@@ -54,9 +54,8 @@ def main() -> None:
     logger.addHandler(Warnings())
     logger.propagate = False
     try:
-        group.main(prog_name="netcli", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # What a command exits with, by click.exceptions.Exit, comes back as a number.
+        sys.exit(group.main(prog_name="netcli", standalone_mode=False) or 0)
     except click.ClickException as fault:
         fault.show()
         sys.exit(fault.exit_code)

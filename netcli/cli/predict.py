@@ -11,9 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from netcli.arrays import threads
 from netcli.arrays.layout import size_text
 from netcli.arrays.ops import Ops
+from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
 from netcli.errors import DataError, NetcliError, Place
 from netcli.layers.base import TEST
@@ -37,9 +37,7 @@ from netcli.training.weights import load_all_weights, split_paths
 @click.option("--scale", type=float, help="Factor of pixels, after the mean is taken off; e.g. 0.00390625.")
 @click.option("--mean-file", metavar="FILE", help="A mean image (.binaryproto), of the size before the crop.")
 @click.option("--mean-value", metavar="B,G,R", help="A mean for each channel, or one for all.")
-@click.option(
-    "--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's."
-)
+@click.option("--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's.")
 @click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
 @click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
 @click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores.")
@@ -72,7 +70,7 @@ def command(
     if gpu is not None:
         raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to run on the CPU")
     if thread_count is not None:
-        threads.set_threads(thread_count)
+        set_threads(thread_count)
     param = _transform_param(like, scale, mean_file, mean_value)
     names = _read_labels(labels) if labels else []
     model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)

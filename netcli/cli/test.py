@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from netcli.arrays import threads
 from netcli.arrays.ops import Ops
+from netcli.arrays.threads import set_threads
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
@@ -69,7 +69,7 @@ def command(
         if path.endswith((".solverstate", ".solverstate.h5")):
             raise NetcliError("is a solver state; the weights are in the .caffemodel beside it", place=Place(path))
     if thread_count is not None:
-        threads.set_threads(thread_count)
+        set_threads(thread_count)
     results = []
     for choice in _choices(net_or_solver, level, stage):
         with contextlib.ExitStack() as stack:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import click
 
-from netcli.arrays import random, threads
+from netcli.arrays import random
 from netcli.arrays.ops import Ops
+from netcli.arrays.threads import set_threads
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
-from netcli.prototxt import kind, read_solver
+from netcli.prototxt import kind, read, schema, upgrade_solver
 from netcli.prototxt.lines import Document
 from netcli.snapshots import SolverState, newest_state, read_state
 from netcli.training import run_folder
@@ -154,8 +155,9 @@ def _read(solver: str, assignments: Sequence[str], level: int | None, stages: st
     """The solver with the command line's changes; raises NetcliError."""
     if os.path.isfile(solver) and kind(solver) != "solver":
         raise NetcliError(f"is a {kind(solver)}, and train takes a solver prototxt", place=Place(solver))
-    document = read_solver(solver)
+    document = read(solver, schema.SolverParameter)
     set_fields(document, assignments)
+    document = upgrade_solver(document, solver)  # after, because a snapshot_prefix that is set may be a folder
     if level is not None:
         document.message.train_state.level = level
     if stages:
@@ -212,7 +214,7 @@ def _set_threads(wanted: int | None, state: Found | None) -> None:
     if wanted is None and state is not None and is_ours(state.content):
         wanted = int(state.content.run.threads) or None
     if wanted is not None:
-        threads.set_threads(wanted)
+        set_threads(wanted)
 
 
 def _report(screen: Screen, run: Trainer, snapshots: Snapshots, folder: RunFolder, seconds: float) -> None:

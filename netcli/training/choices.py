@@ -5,6 +5,7 @@ Same choices as InitTrainNet and InitTestNets in Caffe's solver.cpp.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,8 @@ def _check(param: Any) -> None:
             raise NetcliError(f"test_iter is at least 1, got {batches}", field="test_iter")
     if param.test_state and len(param.test_state) != count:
         raise NetcliError(
-            f"test_state is given {_times(len(param.test_state))} for {count} test nets; give one for each, or none",
+            f"test_state is given {_times(len(param.test_state))} for {count} test net{'' if count == 1 else 's'}; "
+            "give one for each, or none",
             field="test_state",
         )
     if count and param.test_interval <= 0:
@@ -138,10 +140,9 @@ def _read(solver: Document, field: str, index: int = 0) -> tuple[Document, str |
     if field.endswith("_param"):
         return upgrade_net(Document(value, lines)), None
     path = find_file(value, solver.lines)
-    try:
-        return read_net(path), path
-    except NetcliError as fault:  # a file that is not there is a fault of the line that names it
-        raise fault.at(lines.place()) from None
+    if not os.path.exists(path):  # a fault of the line that names it
+        raise NetcliError(f"there is no net file {path}", place=lines.place())
+    return read_net(path), path
 
 
 def _origin(field: str, path: str | None) -> str:

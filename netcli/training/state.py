@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import platform
 from typing import TYPE_CHECKING, Any
 
-from netcli.arrays.threads import thread_count
+import numpy as np
 
 import netcli
+from netcli.arrays.onednn.library import library
+from netcli.arrays.ops import Unsupported
+from netcli.arrays.threads import thread_count
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema
 from netcli.snapshots import SolverState, read_weights
@@ -72,16 +77,27 @@ def is_ours(state: SolverState) -> bool:
 
 def environment(net: Net) -> Any:
     """RunState with what the last bits of a net's numbers depend on."""
-    ops = net.context.ops
+    engine = net.context.ops.engine
+    libraries, cpu = _computed_by(engine)
     digest = hashlib.blake2b(net.document.message.SerializeToString(deterministic=True), digest_size=8)
     return schema.RunState(
         threads=thread_count(),
-        engine=ops.engine,
-        library=ops.library(),
-        cpu=ops.cpu(),
+        engine=engine,
+        library=libraries,
+        cpu=cpu,
         netcli=netcli.__version__,
         net_digest=digest.hexdigest(),
     )
+
+
+def _computed_by(engine: str) -> tuple[str, str]:
+    """The libraries that compute, with their versions, and the instructions they use."""
+    numpy = f"NumPy {np.__version__}"
+    if engine != "plain":
+        with contextlib.suppress(Unsupported):
+            onednn = library()
+            return f"oneDNN {onednn.version}, {numpy}", onednn.isa
+    return numpy, platform.machine()
 
 
 def _net_names(run: Trainer) -> list[str]:

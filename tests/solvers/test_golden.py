@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from databases import SHARED
 from netcli.arrays.ops import Ops
 from netcli.prototxt import read_solver
 from netcli.snapshots import read_state
@@ -19,7 +20,6 @@ from netcli.training.session import open_session
 from netcli.training.state import restore
 
 HERE = Path(__file__).resolve().parent.parent / "golden" / "solvers"
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "golden" / "solvers"
 RUNS = {path.parent.name: path.parent for path in sorted(HERE.glob("*/final.npz"))}
 MORE = ("adadelta", "adagrad", "adam", "nesterov", "rmsprop")
 # RMSProp divides by the root of a history that begins at 0: its first steps are large and spread rounding fast.
@@ -44,9 +44,10 @@ class Losses(Hook):
 def folder(name):
     if name in RUNS:
         return RUNS[name]
-    if not (SHARED / name).is_dir():
-        pytest.skip(f"Caffe's run '{name}' is kept beside the checkout, in ../shared, and is not there")
-    return SHARED / name
+    path = SHARED / "golden" / "solvers" / name
+    if not path.is_dir():
+        pytest.skip("the larger sets of cases are not beside the checkout")
+    return path
 
 
 def train(source, tmp_path, monkeypatch, engine, until, resume=None):

@@ -1,5 +1,6 @@
 """A net, a solver and data small enough to be trained in a moment, and what the tests do with them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +74,12 @@ class Project:
         self.net.write_text(NET.format(db=folder / "db"))
         self.write()
 
-    def write(self, more: str = "", *, without: str = "", text: str = SOLVER) -> Path:
-        """Write the solver again: without the lines of a field, and with other ones more."""
-        text = text.format(net=self.net, prefix=self.prefix)
-        lines = [line for line in text.splitlines() if not without or not line.startswith(f"{without}:")]
-        self.solver.write_text("\n".join([*lines, more, ""]))
-        return self.solver
+    def write(self, more: str = "", *, without: str = "") -> None:
+        """Write the solver again, with other fields in place of those it has, and without one."""
+        other = {without, *re.findall(r"(\w+):", more)}
+        lines = SOLVER.format(net=self.net, prefix=self.prefix).splitlines()
+        kept = [line for line in lines if line.partition(":")[0] not in other]
+        self.solver.write_text("\n".join([*kept, more, ""]))
 
     def open(self, **options):
         """The session of the solver as it is written now."""

@@ -37,7 +37,6 @@ def test_a_parameter_that_is_no_number(project):
     with pytest.raises(NetcliError) as caught:
         train_guarded(project, record, Spoil(7, "ip2", math.nan))
     assert str(caught.value).startswith("the loss is nan at iteration 7: parameter 0 of layer 'ip2' is not finite; ")
-    assert not math.isfinite(record.losses[-1])
     assert [e for e in record.events if e.startswith("saved")] == [
         "saved tiny_iter_5.caffemodel tiny_iter_5.solverstate"
     ]
@@ -59,7 +58,7 @@ def test_the_weights_are_left_as_they_were(project):
     """The update that would spoil the rest is not made."""
 
     class Keep(Hook):
-        def computed(self, run):
+        def before(self, run):
             self.weights = weights_of(run)
             self.run = run
 

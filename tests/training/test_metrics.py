@@ -39,7 +39,7 @@ def test_every_number_is_there_once(project):
 
 
 def test_a_solver_without_display_still_gives_a_curve(project):
-    project.write("display: 0", without="display")
+    project.write("display: 0")
     entries, _ = metrics_of(project)
     assert [e["iteration"] for e in entries if e["kind"] == "train"] == list(range(12))
 

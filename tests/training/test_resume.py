@@ -33,7 +33,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("rule", ["SGD", "AdaDelta", "Adam"])
 def test_the_same_numbers_from_any_snapshot(project, rule):
-    project.write(f"type: '{rule}' iter_size: 2 snapshot: 1", without="snapshot")
+    project.write(f"type: '{rule}' iter_size: 2 snapshot: 1")
     weights, history, scores, losses, window = run_from(project)
     for iteration in (1, 4, 7, 11):
         again = run_from(project, f"{project.prefix}_iter_{iteration}.solverstate")

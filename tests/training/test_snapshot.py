@@ -38,18 +38,18 @@ def test_what_a_snapshot_holds(project):
 
 
 @pytest.mark.parametrize(
-    ("more", "without", "stop_at", "written"),
+    ("more", "stop_at", "written"),
     [
-        ("snapshot_after_train: false", "", None, [5, 10]),
-        ("snapshot: 0", "snapshot", None, [12]),
-        ("snapshot_after_train: false", "", 7, [5, 7]),
-        ("snapshot: 0 snapshot_after_train: false", "snapshot", 7, []),
-        ("snapshot: 0", "snapshot", 7, [7]),
-        ("max_iter: 10", "max_iter", None, [5, 10]),
+        ("snapshot_after_train: false", None, [5, 10]),
+        ("snapshot: 0", None, [12]),
+        ("snapshot_after_train: false", 7, [5, 7]),
+        ("snapshot: 0 snapshot_after_train: false", 7, []),
+        ("snapshot: 0", 7, [7]),
+        ("max_iter: 10", None, [5, 10]),
     ],
 )
-def test_when_snapshots_are_written(project, more, without, stop_at, written):
-    project.write(more, without=without)
+def test_when_snapshots_are_written(project, more, stop_at, written):
+    project.write(more)
     record = Record(stop_at)
     train(project, record)
     assert saved(record) == written
@@ -76,7 +76,7 @@ def test_a_last_snapshot_that_fails_is_an_error(project, monkeypatch):
         raise SnapshotError(f"{path}: can't be written: no space left on device")
 
     monkeypatch.setattr(snapshot, "write_state", full)
-    project.write("snapshot: 0", without="snapshot")
+    project.write("snapshot: 0")
     with pytest.raises(SnapshotError, match="no space left on device"):
         train(project, Record())
 

@@ -1,0 +1,267 @@
+import json
+import logging
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from netcli.cli import main
+from netcli.snapshots import newest_state, read_state, read_weights
+from training.project import Project
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def netcli(monkeypatch, capsys):
+    """Run the command line in this process; returns (exit status, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["netcli", *map(str, arguments)])
+        try:
+            with pytest.raises(SystemExit) as stop:
+                main.main()
+        finally:
+            logging.getLogger("netcli").handlers.clear()
+        return stop.value.code, *capsys.readouterr()
+
+    return run
+
+
+def start(project, *options, **more):
+    """The command as a process of its own."""
+    command = [sys.executable, "-m", "netcli", "train", project.solver, *options]
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    return subprocess.Popen(command, cwd=project.folder, text=True, **more)
+
+
+def until_there(path, process):
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+def run_folder(project, number=1):
+    return project.folder / "runs" / f"tiny-{number}"
+
+
+def test_a_run_from_start_to_end(project, netcli):
+    status, out, err = netcli("train", project.solver, "--engine", "plain")
+    assert (status, err) == (0, "")
+    assert "iteration 12: test accuracy 0." in out
+    lines = out.splitlines()[-5:]
+    assert lines[0].startswith("trained 12 iterations in ")
+    assert [line.split()[0] for line in lines[1:]] == ["weights", "state", "log", "curve"]
+    for line in lines[1:]:
+        assert os.path.exists(line.split()[1])
+    folder = run_folder(project)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        *("command.txt", "curve.svg", "metrics.jsonl", "net.prototxt", "solver.prototxt", "train.log")
+    ]
+    assert (folder / "command.txt").read_text() == f"netcli train {project.solver} --engine plain\n"
+    assert [json.loads(line)["kind"] for line in (folder / "metrics.jsonl").read_text().splitlines()][:2] == [
+        *("test", "train")
+    ]
+    # What was kept trains the same.
+    status, _, err = netcli("train", folder / "solver.prototxt", "--set", "snapshot_prefix=again", "--engine", "plain")
+    assert status == 0
+    first, second = (read_weights(f"{prefix}_iter_12.caffemodel") for prefix in (project.prefix, "again"))
+    for a, b in zip(first.layers, second.layers, strict=True):
+        assert all((x == y).all() for x, y in zip(a.blobs, b.blobs, strict=True))
+
+
+def test_quiet_is_quiet(project, netcli):
+    assert netcli("train", project.solver, "--quiet") == (0, "", "")
+
+
+def test_fields_are_set_and_kept(project, netcli):
+    status, _, _ = netcli("train", project.solver, "-q", "--set", "max_iter=3", "--set", "type=Adam")
+    assert status == 0
+    kept = (run_folder(project) / "solver.prototxt").read_text()
+    assert "max_iter: 3" in kept
+    assert 'type: "Adam"' in kept
+    assert len(read_state(f"{project.prefix}_iter_3.solverstate").history) == 8
+
+
+def test_a_run_without_a_seed_keeps_the_one_it_was_given(project, netcli):
+    project.write(without="random_seed")
+    assert netcli("train", project.solver, "-q")[0] == 0
+    (line,) = [
+        line for line in (run_folder(project) / "solver.prototxt").read_text().splitlines() if "random_seed" in line
+    ]
+    assert int(line.split()[1]) == read_state(f"{project.prefix}_iter_12.solverstate").run.random_seed
+
+
+def test_resume_the_newest(project, netcli):
+    assert netcli("train", project.solver, "-q", "--set", "max_iter=7")[0] == 0
+    status, out, err = netcli("train", project.solver, "--resume")
+    assert (status, err) == (0, "")
+    assert "trained 5 iterations in " in out
+    assert "Resuming from" in (run_folder(project, 2) / "train.log").read_text()
+    status, out, _ = netcli("train", "--resume", project.solver)  # the other order; nothing is left to do
+    assert status == 0
+    assert "nothing left to train: iteration 12 of max_iter 12" in out
+
+
+def test_resume_a_state(project, netcli):
+    netcli("train", project.solver, "-q")
+    status, out, _ = netcli("train", project.solver, "--resume", f"{project.prefix}_iter_5.solverstate")
+    assert status == 0
+    assert "trained 7 iterations in " in out
+
+
+def test_a_fresh_run_over_an_earlier_one_is_told_what_resume_would_take(project, netcli):
+    netcli("train", project.solver, "-q")
+    _, _, err = netcli("train", project.solver, "-q")
+    assert err == (
+        f"warning: {project.prefix}_iter_12.solverstate is of an earlier run; "
+        "--resume without a file takes the highest iteration\n"
+    )
+
+
+def test_weights_to_begin_with(project, netcli):
+    netcli("train", project.solver, "-q")
+    weights = f"{project.prefix}_iter_12.caffemodel"
+    os.remove(f"{project.prefix}_iter_12.solverstate")
+    os.remove(f"{project.prefix}_iter_10.solverstate")
+    os.remove(f"{project.prefix}_iter_5.solverstate")
+    project.write(f'weights: "{weights}, {weights}"')
+    for options in ([], ["--weights", weights]):
+        assert netcli("train", project.solver, "-q", "--set", "max_iter=0", *options)[0] == 0
+    log = (run_folder(project, 2) / "train.log").read_text()
+    assert log.count(f"Finetuning from {weights}") == 2
+    assert (run_folder(project, 3) / "train.log").read_text().count("Finetuning from") == 1
+
+
+def test_gpu_mode_runs_on_the_cpu_and_says_so(project, netcli):
+    project.write("solver_mode: GPU")
+    status, out, _ = netcli("train", project.solver)
+    assert status == 0
+    assert out.startswith("solver_mode: GPU runs on the CPU")
+
+
+def test_caffes_lines_on_stderr(project, netcli):
+    status, out, err = netcli("train", project.solver, "--log-to-stderr")
+    assert (status, out) == (0, "")
+    assert err == (run_folder(project) / "train.log").read_text()
+
+
+WRONG = [
+    ("", "Error: Missing argument 'SOLVER'."),
+    ("none.prototxt", "netcli: none.prototxt: there is no such file"),
+    ("net.prototxt", "netcli: net.prototxt: is a net, and train takes a solver prototxt"),
+    ("SOLVER --gpu 0", "netcli: this build of netcli has no GPU engine yet; "),
+    ("SOLVER --set base_rl=1", "netcli: --set base_rl=1: a solver has no field 'base_rl'; did you mean 'base_lr'?"),
+    ("SOLVER --set max_iter=-1", "netcli: --set max_iter=-1: max_iter is at least 0 (iterations), got -1"),
+    ("SOLVER --set lr_policy=step", 'netcli: --set lr_policy=step: lr_policy "step" needs stepsize'),
+    ("SOLVER --set type=Adaam", "netcli: --set type=Adaam: there is no solver type 'Adaam'; did you mean 'Adam'?"),
+    ("SOLVER --set test_interval=0", "netcli: --set test_interval=0: test_iter needs a test_interval above 0, got 0"),
+    ("SOLVER --set snapshot_prefix=no/x", "netcli: --set snapshot_prefix=no/x: snapshots can't be written: "),
+    ("SOLVER --set net=none.prototxt", "netcli: --set net=none.prototxt: there is no net file none.prototxt"),
+    ("SOLVER --weights w --resume", "netcli: give --weights to begin with weights or --resume to go on "),
+    ("SOLVER --weights x.solverstate", "netcli: x.solverstate: is a solver state: go on from it with --resume"),
+    ("SOLVER --weights none", "netcli: none: "),
+    ("SOLVER --resume x.caffemodel", "netcli: x.caffemodel: holds weights alone: begin with them by --weights"),
+    ("SOLVER --resume none", "netcli: none: "),
+    ("SOLVER --resume", "netcli: there is no whole snapshot "),
+    ("SOLVER --run-dir net.prototxt", "netcli: net.prototxt: the run's folder can't be written: "),
+    ("SOLVER --threads 0", "Error: Invalid value for '--threads': 0 is not in the range x>=1."),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[arguments for arguments, _ in WRONG])
+def test_faults_are_one_sentence_and_status_2(project, netcli, arguments, message):
+    status, out, err = netcli("train", *[project.solver if a == "SOLVER" else a for a in arguments.split()])
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith(message)
+    assert "Traceback" not in err
+    assert not (project.folder / "runs").exists()
+
+
+def test_a_folder_that_can_not_be_written_for_snapshots(project, netcli):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (project.folder / "locked").mkdir(mode=0o500)
+    status, _, err = netcli("train", project.solver, "--set", "snapshot_prefix=locked/net")
+    assert status == 2
+    assert err.endswith("snapshots can't be written: locked/net_iter_*: Permission denied\n")
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_stop_by_a_signal(project, name, status):
+    project.write("max_iter: 1000000 display: 0")
+    process = start(project)
+    until_there(project.folder / "tiny_iter_10.solverstate", process)
+    process.send_signal(signal.Signals[name])
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (status, "")
+    state = newest_state(str(project.prefix))
+    assert f"stopped by {name} at iteration {read_state(state).iteration} of 1000000; --resume goes on" in out
+    assert state in out
+
+
+def test_a_full_disk(project):
+    """The largest file allowed is smaller than a snapshot: the last one is lost, and that is an error."""
+    text = project.net.read_text().replace("num_output: 8", "num_output: 2000")
+    project.net.write_text(text)
+    project.write("snapshot: 0 max_iter: 2")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    process = start(project, "--quiet", preexec_fn=limit)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err == f"netcli: {project.prefix}_iter_2.caffemodel: can't be written: file too large\n"
+    assert not list(project.folder.glob("tiny_iter*"))
+
+
+def test_a_terminal_sees_a_line_that_is_rewritten(project):
+    ours, theirs = pty.openpty()
+    project.write("max_iter: 400 display: 0 test_interval: 200")
+    process = start(project, stdout=theirs)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end has been closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b"\r\x1b[Ktiny  " in seen
+    assert b" it/s  " in seen
+    assert b"images/s" in seen
+    assert seen.decode().splitlines()[-1].strip().startswith("curve")
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(project):
+    process = start(project)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), err) == (0, "")
+    assert (project.folder / "tiny_iter_12.caffemodel").exists()
+
+
+def test_a_loss_that_is_no_number(project, netcli):
+    project.write("base_lr: 1e38 test_interval: 100")
+    status, _, err = netcli("train", project.solver, "-q")
+    assert status == 2
+    assert err.startswith("netcli: the loss is nan at iteration ")
+    assert "is not finite" in err
+    assert err.strip().split("netcli: ", 1)[1] in (run_folder(project) / "train.log").read_text()
+    assert netcli("train", project.solver, "-q", "--nan-effect", "warn")[0] == 0
