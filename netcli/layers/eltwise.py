@@ -19,7 +19,7 @@ class Eltwise(Layer):
     bottom  x...              two or more of one shape
     top     y                 that shape
     param   operation         SUM (default), PROD, MAX
-            coeff             c..., with SUM: one for each bottom; default 1
+            coeff             c..., one for each bottom; default 1; MAX takes no notice of them
             stable_prod_grad  true (default): the gradient of a product is that of y times the other bottoms; false:
                               times y / x, which is faster for many bottoms, but NaN where x is 0
 
@@ -36,8 +36,8 @@ class Eltwise(Layer):
             raise NetcliError(
                 f"operation {name} is not in netcli yet; SUM, PROD and MAX are", field="eltwise_param.operation"
             )
-        if p.coeff and p.operation != p.SUM:
-            raise ShapeError("coeff goes with operation: SUM only", field="eltwise_param.coeff")
+        if p.coeff and p.operation == p.PROD:
+            raise ShapeError("coeff goes with operation: SUM, not with PROD", field="eltwise_param.coeff")
         if p.coeff and len(p.coeff) != len(bottom):
             raise ShapeError(
                 f"{len(bottom)} bottoms take as many coeff, got {len(p.coeff)}", field="eltwise_param.coeff"

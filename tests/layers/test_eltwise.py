@@ -33,6 +33,7 @@ CASES = [
     Case("product of three", layer("operation: PROD"), THREE, product),
     Case("quotients", layer("operation: PROD stable_prod_grad: false"), THREE, product),
     Case("maximum", layer("operation: MAX"), TWO, maximum),
+    Case("maximum with coeff", layer("operation: MAX coeff: [2, 3]"), TWO, maximum),
     Case("maximum of three", layer("operation: MAX"), THREE, maximum),
 ]
 
@@ -63,7 +64,7 @@ def test_of_equals_the_second_then_the_first_then_the_third():
         ("", [(2, 3), (2, 3), (2, 4)], "bottoms differ: 'x0' (2, 3), 'x2' (2, 4)"),
         ("operation: SORT", [(2, 3), (2, 3)], "operation SORT is not in netcli yet; SUM, PROD and MAX are"),
         ("coeff: 1", [(2, 3), (2, 3)], "2 bottoms take as many coeff, got 1"),
-        ("operation: PROD coeff: [1, 2]", [(2, 3), (2, 3)], "coeff goes with operation: SUM only"),
+        ("operation: PROD coeff: [1, 2]", [(2, 3), (2, 3)], "coeff goes with operation: SUM, not with PROD"),
         ("", [(2, 3)], "takes 2 or more bottoms, got 1"),
     ],
 )
