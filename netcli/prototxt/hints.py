@@ -19,7 +19,9 @@ def unknown_field(name: str, opened: Sequence[tuple[Descriptor, int]]) -> str:
     for above, _ in reversed(opened[:-1]):
         if name in above.fields_by_name:
             return f"{said}; it is one of {above.name}'s: is the '{{' of line {line} left open?"
-    inside = [field.name for field in descriptor.fields if field.message_type and name in field.message_type.fields_by_name]
+    inside = [
+        field.name for field in descriptor.fields if field.message_type and name in field.message_type.fields_by_name
+    ]
     near = suggestion(name, descriptor.fields_by_name)
     if inside and not _same_letters(name, near):
         return f"{said}; it stands in {_listed(inside)}"

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.message_factory import GetMessageClass
+
 from netcli.errors import Place
 
 
@@ -81,45 +83,61 @@ class Document:
             setattr(self.message, name, value)
             self.lines.fields[name] = [lines]
 
+    def replace(self, name: str, index: int, value: Any, lines: Lines) -> None:
+        """Set one value of a repeated field."""
+        getattr(self.message, name)[index] = value
+        if name in self.lines.fields:
+            self.lines.fields[name][index] = lines
+
     def add(self, name: str, lines: Lines) -> Document:
         """Append an empty message to a repeated field; it stands where `lines` does."""
         places = self.lines.fields.setdefault(name, [])
         places.append(lines.here())
         return Document(getattr(self.message, name).add(), places[-1])
 
-    def sub(self, name: str, lines: Lines) -> Document:
-        """The message of a field; if there is none yet, one is made where `lines` stands."""
-        message = getattr(self.message, name)
-        message.SetInParent()
-        return Document(message, self.lines.fields.setdefault(name, [lines.here()])[0])
+    def sub(self, name: str, lines: Lines | None = None) -> Document:
+        """The message of a field; if there is none yet, one is made where `lines` or this message stands."""
+        held = getattr(self.message, name)
+        held.SetInParent()
+        return Document(held, self.lines.fields.setdefault(name, [(lines or self.lines).here()])[0])
 
-    def drop(self, name: str) -> list[Lines]:
-        """Clear a field; returns the lines its values had."""
+    def add_first(self, name: str, lines: Lines) -> Document:
+        """Put an empty message before those of a repeated field; it stands where `lines` does."""
+        held = getattr(self.message, name)
+        held.insert(0, GetMessageClass(self.message.DESCRIPTOR.fields_by_name[name].message_type)())
+        places = self.lines.fields.setdefault(name, [])
+        places.insert(0, lines.here())
+        return Document(held[0], places[0])
+
+    def drop(self, name: str) -> None:
+        """Clear a field."""
         self.message.ClearField(name)
-        return self.lines.fields.pop(name, [])
+        self.lines.fields.pop(name, None)
+
+    def remove(self, name: str, index: int) -> None:
+        """Take one value out of a repeated field."""
+        del getattr(self.message, name)[index]
+        if name in self.lines.fields:
+            del self.lines.fields[name][index]
 
     def move(self, name: str, target: Document, target_name: str | None = None) -> None:
         """Move all that a field holds to a field of another message, by default of the same name.
 
-        A repeated field takes the values behind its own; any other is replaced.  Both are of one type, but for
-        enums, whose values are told by name.
+        A repeated field takes the values behind its own; any other is replaced.  Both hold the same type; an enum
+        may be another one with the same names.
         """
-        target_name = target_name or name
-        source_field = self.message.DESCRIPTOR.fields_by_name[name]
-        target_field = target.message.DESCRIPTOR.fields_by_name[target_name]
+        field = self.message.DESCRIPTOR.fields_by_name[name]
+        into = target.message.DESCRIPTOR.fields_by_name[target_name or name]
         held = getattr(self.message, name)
-        places = self.lines.fields.get(name, [])
-        if source_field.message_type is not None:
-            if target_field.is_repeated:
-                getattr(target.message, target_name).MergeFrom(held)
-                target.lines.fields.setdefault(target_name, []).extend(places)
-            else:
-                getattr(target.message, target_name).CopyFrom(held)
-                target.lines.fields[target_name] = places[:1] or [self.lines.here()]
+        if field.message_type is None:
+            for index, value in enumerate(held if field.is_repeated else [held]):
+                if field.enum_type is not None:
+                    value = into.enum_type.values_by_name[field.enum_type.values_by_number[value].name].number
+                target.put(into.name, value, self.lines.child(name, index))
+        elif into.is_repeated:
+            getattr(target.message, into.name).MergeFrom(held)
+            target.lines.fields.setdefault(into.name, []).extend(self.lines.fields.get(name, ()))
         else:
-            for index, value in enumerate(held if source_field.is_repeated else [held]):
-                if source_field.enum_type is not None and source_field.enum_type is not target_field.enum_type:
-                    known = source_field.enum_type.values_by_number[value].name
-                    value = target_field.enum_type.values_by_name[known].number
-                target.put(target_name, value, self.lines.child(name, index))
+            getattr(target.message, into.name).CopyFrom(held)
+            target.lines.fields[into.name] = [self.lines.child(name)]
         self.drop(name)

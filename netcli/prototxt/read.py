@@ -63,7 +63,9 @@ def _kind(text: str) -> str | None:
         if name in _telling():
             return _telling()[name]
         if shared is None:
-            shared = next((k for k, m in KINDS.items() if name in schema.message_class(m).DESCRIPTOR.fields_by_name), None)
+            shared = next(
+                (k for k, m in KINDS.items() if name in schema.message_class(m).DESCRIPTOR.fields_by_name), None
+            )
     return shared
 
 

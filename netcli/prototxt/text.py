@@ -8,6 +8,7 @@ that Caffe uses: a singular field may be given once, a number must fit its field
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -36,8 +37,11 @@ _CLOSE = {"{": "}", "<": ">"}
 _BOOLS = {"true": True, "True": True, "t": True, "false": False, "False": False, "f": False}
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*")
 _FLOAT = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?")
-_OCTAL_OR_HEX = re.compile(r"0[xX0-7].*")
 _NOT_FINITE = {"inf", "infinity", "nan"}
+
+_LISTED_BY_FORKS = {"caffe.SolverParameter.device_id"}  # TSN: the devices of several GPUs
+
+_log = logging.getLogger("netcli")
 
 _F = FieldDescriptor
 _RANGES = {
@@ -201,16 +205,32 @@ class _Parser:
         if self.token != ":":
             raise self.error(f"expected ':' after '{field.name}', found {self.found()}")
         self.step()
-        if not field.repeated:
-            places.append(Lines(self.file, line))
-            setattr(message, field.name, field.read(self, field.descriptor))
-        elif self.token == "[" and self.kind == _MARK:
+        if self.token == "[" and self.kind == _MARK:
+            if not field.repeated:
+                self.first_of_list(message, field, places)
+                return
+            values = getattr(message, field.name)
             for _ in self.items():
                 places.append(Lines(self.file, self.line()))
-                getattr(message, field.name).append(field.read(self, field.descriptor))
+                values.append(field.read(self, field.descriptor))
+            return
+        places.append(Lines(self.file, line))
+        value = field.read(self, field.descriptor)
+        if field.repeated:
+            getattr(message, field.name).append(value)
         else:
-            places.append(Lines(self.file, line))
-            getattr(message, field.name).append(field.read(self, field.descriptor))
+            setattr(message, field.name, value)
+
+    def first_of_list(self, message: Any, field: _Field, places: list[Lines]) -> None:
+        """A list where one value is wanted: a fault, but for fields that a fork made repeated."""
+        if field.descriptor.full_name not in _LISTED_BY_FORKS:
+            raise self.wrong(field.descriptor, "one value", "a list")
+        place = Lines(self.file, self.line())
+        values = [field.read(self, field.descriptor) for _ in self.items()]
+        if values:
+            places.append(place)
+            setattr(message, field.name, values[0])
+            _log.warning("%s: of %d values of %s the first is used", place.place(), len(values), field.name)
 
     def items(self) -> Iterator[None]:
         """The items of a list in brackets; whoever iterates reads each."""
@@ -228,9 +248,9 @@ class _Parser:
             if self.step() == "]":
                 return
 
-    def wrong(self, field: FieldDescriptor, wanted: str) -> PrototxtError:
+    def wrong(self, field: FieldDescriptor, wanted: str, found: str | None = None) -> PrototxtError:
         owner = field.containing_type.name
-        return self.error(f"{owner}.{field.name} takes {wanted}, found {self.found()}")
+        return self.error(f"{owner}.{field.name} takes {wanted}, found {found or self.found()}")
 
     def sign(self) -> str:
         if self.token == "-" and self.kind == _MARK:
@@ -244,8 +264,7 @@ class _Parser:
         value = _whole(sign + self.token)
         low, high = _RANGES[field.cpp_type]
         if not low <= value <= high:
-            owner = field.containing_type.name
-            raise self.error(f"{owner}.{field.name} takes a whole number of {low} .. {high}, found {value}")
+            raise self.wrong(field, f"a whole number of {low} .. {high}", str(value))
         self.step()
         return value
 
@@ -255,8 +274,8 @@ class _Parser:
             return float(sign + self.step())
         if self.kind != _NUMBER or not _FLOAT.fullmatch(self.token):
             raise self.wrong(field, "a number")
-        if _OCTAL_OR_HEX.fullmatch(self.token) and self.token.isdigit():
-            raise self.error(f"{field.containing_type.name}.{field.name} takes a decimal number, found {self.token}")
+        if self.token.isdigit() and self.token[0] == "0" and len(self.token) > 1:
+            raise self.wrong(field, "a decimal number, without zeros before it")
         return float(sign + self.step().rstrip("fF"))
 
     def bool(self, field: FieldDescriptor) -> bool:

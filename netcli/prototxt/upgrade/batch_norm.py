@@ -6,19 +6,22 @@ from typing import Any
 
 from netcli.prototxt.lines import Document
 
+STATISTICS = 3  # mean, variance, and the factor of both
+
 
 def needs_batch_norm_upgrade(net: Any) -> bool:
-    """Whether a BatchNorm layer names exactly three parameters."""
+    """Whether a BatchNorm layer has exactly three `param`."""
     return any(_is_old(layer) for layer in net.layer)
 
 
-def upgrade_batch_norm(document: Document) -> None:
-    """Set the rates of those parameters to 0: they are statistics, which no solver learns."""
-    for layer in document.message.layer:
-        if _is_old(layer):
-            for param in layer.param:
-                param.lr_mult = param.decay_mult = 0
+def upgrade_batch_norm(net: Document) -> None:
+    """Set lr_mult and decay_mult of those to 0, for no solver learns them; all else in them stays."""
+    for layer in net.children("layer"):
+        if _is_old(layer.message):
+            for param in layer.children("param"):
+                for name in ("lr_mult", "decay_mult"):
+                    param.put(name, 0, param.lines.child(name))
 
 
 def _is_old(layer: Any) -> bool:
-    return bool(layer.type == "BatchNorm" and len(layer.param) == 3)
+    return bool(layer.type == "BatchNorm" and len(layer.param) == STATISTICS)

@@ -1,4 +1,4 @@
-"""Solvers that name their type by number, and where snapshots go."""
+"""Solvers that name their type by an enum, and where snapshots go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from netcli.errors import PrototxtError
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
 
+# value of solver_type -> type
 TYPES = {
     "SGD": "SGD",
     "NESTEROV": "Nesterov",
@@ -20,29 +21,28 @@ TYPES = {
 
 
 def needs_solver_type_upgrade(solver: Any) -> bool:
-    """Whether the old enum field `solver_type` is set."""
+    """Whether the field `solver_type` is set."""
     return bool(solver.HasField("solver_type"))
 
 
-def upgrade_solver_type(document: Document) -> None:
-    """solver_type: ADAM becomes type: "Adam"."""
-    solver, lines = document.message, document.lines
-    if solver.HasField("type"):
-        raise PrototxtError("gives both type and the old solver_type; keep type", place=lines.place("solver_type"))
-    name = schema.SolverParameter.SolverType.Name(solver.solver_type)
-    if name not in TYPES:
-        raise PrototxtError(f"solver_type {name} is a fork's and not known here", place=lines.place("solver_type"))
-    solver.type = TYPES[name]
-    solver.ClearField("solver_type")
-    lines.fields["type"] = lines.fields.pop("solver_type", [])
+def upgrade_solver_type(solver: Document) -> None:
+    """`solver_type: ADAM` becomes `type: "Adam"`; raises PrototxtError where both are given."""
+    message, lines = solver.message, solver.lines
+    if message.HasField("type"):
+        given = lines.child("type").line
+        where = f", type in line {given}" if given else ""
+        raise PrototxtError(f"gives both type and its old form solver_type{where}", place=lines.place("solver_type"))
+    solver.put("type", TYPES[schema.SolverParameter.SolverType.Name(message.solver_type)], lines.child("solver_type"))
+    solver.drop("solver_type")
 
 
-def snapshot_prefix(solver: Any, path: str) -> str:
-    """Where a solver's snapshots go: its snapshot_prefix; unset, the path of its file without extension;
-    a directory, the file's stem in it.
-    """
+def set_snapshot_prefix(solver: Document, path: str) -> None:
+    """Settle where snapshots go: a prefix not set is `path` without extension, one that is a folder gets its stem."""
     stem = os.path.splitext(path)[0]
-    if not solver.HasField("snapshot_prefix"):
-        return stem
-    prefix: str = solver.snapshot_prefix
-    return os.path.join(prefix, os.path.basename(stem)) if os.path.isdir(prefix) else prefix
+    prefix: str = solver.message.snapshot_prefix
+    if not solver.message.HasField("snapshot_prefix"):
+        solver.put("snapshot_prefix", stem, solver.lines.here())
+    elif os.path.isdir(prefix):
+        solver.put(
+            "snapshot_prefix", os.path.join(prefix, os.path.basename(stem)), solver.lines.child("snapshot_prefix")
+        )

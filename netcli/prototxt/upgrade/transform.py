@@ -1,4 +1,4 @@
-"""scale, mean_file, crop_size and mirror of data parameters moved to transform_param, in V1 layers."""
+"""scale, mean_file, crop_size and mirror of V1 layers' data parameters, moved to transform_param."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from typing import Any
 
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
-from netcli.prototxt.upgrade.moving import inside, is_set, move
 
 FIELDS = ("scale", "mean_file", "crop_size", "mirror")
-PARAMETER = {"DATA": "data_param", "IMAGE_DATA": "image_data_param", "WINDOW_DATA": "window_data_param"}
+PARAMETERS = {
+    schema.V1LayerParameter.DATA: "data_param",
+    schema.V1LayerParameter.IMAGE_DATA: "image_data_param",
+    schema.V1LayerParameter.WINDOW_DATA: "window_data_param",
+}
 
 
 def needs_transform_upgrade(net: Any) -> bool:
     """Whether a V1 data layer gives a transformation in its own parameter."""
-    return any(_old_fields(layer) for layer in net.layers)
+    return any(_given(layer) for layer in net.layers)
 
 
-def upgrade_transform(document: Document) -> None:
-    """Move them."""
-    for layer in document.children("layers"):
-        for name in _old_fields(layer.message):
-            move(inside(layer, _parameter(layer.message)), name, inside(layer, "transform_param"))
+def upgrade_transform(net: Document) -> None:
+    """Move them; what transform_param says already gives way, as in Caffe."""
+    for layer in net.children("layers"):
+        for name in _given(layer.message):
+            parameter = layer.sub(PARAMETERS[layer.message.type])
+            parameter.move(name, layer.sub("transform_param", parameter.lines))
 
 
-def _parameter(layer: Any) -> str:
-    return PARAMETER.get(schema.V1LayerParameter.LayerType.Name(layer.type), "")
-
-
-def _old_fields(layer: Any) -> list[str]:
-    parameter = _parameter(layer)
-    return [name for name in FIELDS if parameter and is_set(getattr(layer, parameter), name)]
+def _given(layer: Any) -> list[str]:
+    """The fields of a V1 layer that are to be moved."""
+    if layer.type not in PARAMETERS:
+        return []
+    parameter = getattr(layer, PARAMETERS[layer.type])
+    return [name for name in FIELDS if parameter.HasField(name)]

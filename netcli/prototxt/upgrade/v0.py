@@ -1,13 +1,19 @@
-"""Caffe's first form, `layers { layer { ... } bottom top }`, to its second, `layers { ... }`."""
+"""Caffe's first form of layers, `layers { layer { ... } bottom top }`, to its second, `layers { ... }`.
+
+A V0 layer has the settings of all types in one message.  Those that mean nothing to its type are left out with a
+warning, as Caffe does.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from netcli.errors import PrototxtError, suggestion
 from netcli.prototxt import schema
-from netcli.prototxt.lines import Document, Lines
-from netcli.prototxt.upgrade.moving import inside, is_set, move
+from netcli.prototxt.lines import Document
+
+_log = logging.getLogger("netcli")
 
 # type of a V0 layer -> type of a V1 layer
 TYPES = {
@@ -37,52 +43,65 @@ TYPES = {
     "window_data": "WINDOW_DATA",
 }
 
-_CONV, _IP, _POOL = "convolution_param", "inner_product_param", "pooling_param"
-_DATA, _IMAGES, _WINDOW, _HDF5 = "data_param", "image_data_param", "window_data_param", "hdf5_data_param"
-
-# field of a V0 layer -> for each V0 type that has it, the parameter it belongs to and its name there
-FIELDS: dict[str, dict[str, tuple[str, str]]] = {
-    "num_output": {"conv": (_CONV, "num_output"), "innerproduct": (_IP, "num_output")},
-    "biasterm": {"conv": (_CONV, "bias_term"), "innerproduct": (_IP, "bias_term")},
-    "weight_filler": {"conv": (_CONV, "weight_filler"), "innerproduct": (_IP, "weight_filler")},
-    "bias_filler": {"conv": (_CONV, "bias_filler"), "innerproduct": (_IP, "bias_filler")},
-    "pad": {"conv": (_CONV, "pad"), "pool": (_POOL, "pad")},
-    "kernelsize": {"conv": (_CONV, "kernel_size"), "pool": (_POOL, "kernel_size")},
-    "group": {"conv": (_CONV, "group")},
-    "stride": {"conv": (_CONV, "stride"), "pool": (_POOL, "stride")},
-    "pool": {"pool": (_POOL, "pool")},
-    "dropout_ratio": {"dropout": ("dropout_param", "dropout_ratio")},
-    "local_size": {"lrn": ("lrn_param", "local_size")},
-    "alpha": {"lrn": ("lrn_param", "alpha")},
-    "beta": {"lrn": ("lrn_param", "beta")},
-    "k": {"lrn": ("lrn_param", "k")},
-    "source": {
-        "data": (_DATA, "source"),
-        "hdf5_data": (_HDF5, "source"),
-        "images": (_IMAGES, "source"),
-        "window_data": (_WINDOW, "source"),
-        "infogain_loss": ("infogain_loss_param", "source"),
-    },
-    "batchsize": {
-        "data": (_DATA, "batch_size"),
-        "hdf5_data": (_HDF5, "batch_size"),
-        "images": (_IMAGES, "batch_size"),
-        "window_data": (_WINDOW, "batch_size"),
-    },
-    "rand_skip": {"data": (_DATA, "rand_skip"), "images": (_IMAGES, "rand_skip")},
-    "shuffle_images": {"images": (_IMAGES, "shuffle")},
-    "new_height": {"images": (_IMAGES, "new_height")},
-    "new_width": {"images": (_IMAGES, "new_width")},
-    "concat_dim": {"concat": ("concat_param", "concat_dim")},
-    "det_fg_threshold": {"window_data": (_WINDOW, "fg_threshold")},
-    "det_bg_threshold": {"window_data": (_WINDOW, "bg_threshold")},
-    "det_fg_fraction": {"window_data": (_WINDOW, "fg_fraction")},
-    "det_context_pad": {"window_data": (_WINDOW, "context_pad")},
-    "det_crop_mode": {"window_data": (_WINDOW, "crop_mode")},
+# Where each type keeps its own settings, and what each of a V0 layer's fields is called there.
+PARAMETERS: dict[str, tuple[str, dict[str, str]]] = {
+    "conv": (
+        "convolution_param",
+        {
+            "num_output": "num_output",
+            "biasterm": "bias_term",
+            "weight_filler": "weight_filler",
+            "bias_filler": "bias_filler",
+            "pad": "pad",
+            "kernelsize": "kernel_size",
+            "group": "group",
+            "stride": "stride",
+        },
+    ),
+    "innerproduct": (
+        "inner_product_param",
+        {
+            "num_output": "num_output",
+            "biasterm": "bias_term",
+            "weight_filler": "weight_filler",
+            "bias_filler": "bias_filler",
+        },
+    ),
+    "pool": ("pooling_param", {"pool": "pool", "pad": "pad", "kernelsize": "kernel_size", "stride": "stride"}),
+    "dropout": ("dropout_param", {"dropout_ratio": "dropout_ratio"}),
+    "lrn": ("lrn_param", {"local_size": "local_size", "alpha": "alpha", "beta": "beta", "k": "k"}),
+    "concat": ("concat_param", {"concat_dim": "concat_dim"}),
+    "infogain_loss": ("infogain_loss_param", {"source": "source"}),
+    "hdf5_data": ("hdf5_data_param", {"source": "source", "batchsize": "batch_size"}),
+    "data": ("data_param", {"source": "source", "batchsize": "batch_size", "rand_skip": "rand_skip"}),
+    "images": (
+        "image_data_param",
+        {
+            "source": "source",
+            "batchsize": "batch_size",
+            "rand_skip": "rand_skip",
+            "shuffle_images": "shuffle",
+            "new_height": "new_height",
+            "new_width": "new_width",
+        },
+    ),
+    "window_data": (
+        "window_data_param",
+        {
+            "source": "source",
+            "batchsize": "batch_size",
+            "det_fg_threshold": "fg_threshold",
+            "det_bg_threshold": "bg_threshold",
+            "det_fg_fraction": "fg_fraction",
+            "det_context_pad": "context_pad",
+            "det_crop_mode": "crop_mode",
+        },
+    ),
 }
-# fields that any layer may have
-TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
-KEPT = ("name", "blobs", "blobs_lr", "weight_decay", "hdf5_output_param")
+TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}  # of any type
+LAYER = ("name", "blobs", "blobs_lr", "weight_decay")  # these belong to the layer itself
+CONNECTION = ("layer", "bottom", "top")  # all that counts beside the inner `layer`
+PADDED = ("conv", "pool")
 
 
 def needs_v0_upgrade(net: Any) -> bool:
@@ -90,81 +109,84 @@ def needs_v0_upgrade(net: Any) -> bool:
     return any(layer.HasField("layer") for layer in net.layers)
 
 
-def upgrade_v0(document: Document) -> None:
-    """Fold padding layers into what follows them, and spread each layer's settings over today's parameters."""
-    fold_padding(document)
-    for layer in document.children("layers"):
-        upgrade_layer(layer)
+def upgrade_v0(net: Document) -> None:
+    """Fold padding layers into what reads them, and give each setting to the parameter of the layer's type."""
+    fold_padding(net)
+    for layer in net.children("layers"):
+        if layer.message.HasField("layer"):
+            _upgrade_layer(layer)
 
 
-def fold_padding(document: Document) -> None:
-    """Take `padding` layers out; the convolution or pooling that reads one gets its pad and reads its bottom."""
-    layers = document.children("layers")
-    makers: dict[str, Document] = {}  # of each blob, so far
+def fold_padding(net: Document) -> None:
+    """Take `padding` layers out: the conv or pool layer behind one takes its pad and reads its bottom."""
+    layers = net.children("layers")
+    makers: dict[str, Document] = {}  # the layer that made each blob last
     for layer in layers:
-        for i, name in enumerate(layer.message.bottom):
+        for index, name in enumerate(layer.message.bottom):
             padding = makers.get(name)
-            if padding is not None and _is_padding(padding):
+            if padding is not None and _type(padding) == "padding":
                 _check_padding(padding, layer)
-                layer.message.bottom[i] = padding.message.bottom[0]
-                layer.message.layer.pad = padding.message.layer.pad
-                inside(layer, "layer").lines.fields["pad"] = [padding.lines.child("layer").child("pad")]
-        makers.update((name, layer) for name in layer.message.top)
-    kept = [layer for layer in layers if not _is_padding(layer)]
-    copies = [type(layer.message)() for layer in kept]
-    for copy, layer in zip(copies, kept, strict=True):
-        copy.CopyFrom(layer.message)
-    del document.message.layers[:]
-    document.message.layers.extend(copies)
-    document.lines.fields["layers"] = [layer.lines for layer in kept]
-
-
-def upgrade_layer(layer: Document) -> None:
-    """One layer's inner `layer` taken apart."""
-    if not layer.message.HasField("layer"):
-        return
-    old = inside(layer, "layer")
-    kind: str = old.message.type
-    for name in KEPT:
-        move(old, name, layer)
-    if old.message.HasField("type"):
-        if kind not in TYPES:
-            raise PrototxtError(
-                f"there is no V0 layer type '{kind}'{suggestion(kind, TYPES)}", place=old.lines.place("type")
-            )
-        layer.message.type = schema.V1LayerParameter.LayerType.Value(TYPES[kind])
-        layer.lines.fields["type"] = old.lines.fields.pop("type", [Lines(layer.lines.file, layer.lines.line)])
-        old.message.ClearField("type")
-    for name, new_name in TRANSFORM.items():
-        if is_set(old.message, name):
-            move(old, name, inside(layer, "transform_param"), new_name)
-    for name, owners in FIELDS.items():
-        if not is_set(old.message, name):
-            continue
-        if kind not in owners:
-            raise PrototxtError(
-                f"a V0 layer of type '{kind}' has no {name}; it belongs to {' and '.join(owners)}",
-                place=old.lines.place(name),
-            )
-        parameter, new_name = owners[kind]
-        move(old, name, inside(layer, parameter), new_name)
-    layer.message.ClearField("layer")
-    layer.lines.fields.pop("layer", None)
-
-
-def _is_padding(layer: Document) -> bool:
-    return bool(layer.message.layer.type == "padding")
+                layer.replace("bottom", index, padding.message.bottom[0], padding.lines.child("bottom"))
+                layer.sub("layer").put("pad", padding.message.layer.pad, padding.lines.child("layer").child("pad"))
+        makers.update(dict.fromkeys(layer.message.top, layer))
+    for index in reversed([i for i, layer in enumerate(layers) if _type(layer) == "padding"]):
+        net.remove("layers", index)
 
 
 def _check_padding(padding: Document, reader: Document) -> None:
-    kind = reader.message.layer.type
-    if kind not in ("conv", "pool"):
+    place = reader.lines.place("bottom")
+    if _type(reader) not in PADDED:
         raise PrototxtError(
-            f"layer '{reader.message.layer.name}' of type '{kind}' reads a padding layer; only conv and pool can",
-            place=reader.lines.place("bottom"),
+            f"'{padding.message.top[0]}' is the top of a padding layer, which conv and pool layers can read, "
+            f"not one of type '{_type(reader)}'",
+            place=place,
         )
-    if len(reader.message.bottom) != 1 or len(padding.message.bottom) != 1 or len(padding.message.top) != 1:
-        raise PrototxtError(
-            f"padding layer '{padding.message.layer.name}' and the layer that reads it take one bottom each",
-            place=padding.lines.place(),
-        )
+    bottoms = len(reader.message.bottom)
+    if bottoms != 1:
+        raise PrototxtError(f"a layer behind a padding layer takes 1 bottom, got {bottoms}", place=place)
+    for what in ("bottom", "top"):
+        count = len(getattr(padding.message, what))
+        if count != 1:
+            raise PrototxtError(f"a padding layer takes 1 {what}, got {count}", place=padding.lines.place(what))
+
+
+def _upgrade_layer(layer: Document) -> None:
+    """Take one layer's inner `layer` apart."""
+    old = layer.sub("layer")
+    type_name = _type(layer)
+    for field, _ in layer.message.ListFields():
+        if field.name not in CONNECTION:
+            _leave_out(layer, field.name, f"beside the inner 'layer' of a V0 layer, {field.name} says nothing")
+    if old.message.HasField("type"):
+        if type_name not in TYPES:
+            raise PrototxtError(
+                f"there is no V0 layer type '{type_name}'{suggestion(type_name, TYPES)}", place=old.lines.place("type")
+            )
+        value = schema.V1LayerParameter.LayerType.Value(TYPES[type_name])
+        layer.put("type", value, old.lines.child("type"))
+        old.drop("type")
+    parameter, names = PARAMETERS.get(type_name, ("", {}))
+    for field, _ in old.message.ListFields():
+        name = field.name
+        if name in LAYER:
+            old.move(name, layer)
+        elif name in TRANSFORM:
+            old.move(name, layer.sub("transform_param"), TRANSFORM[name])
+        elif name in names:
+            old.move(name, layer.sub(parameter), names[name])
+        elif name == "hdf5_output_param" and type_name == "hdf5_output":
+            old.move(name, layer)
+        else:
+            _leave_out(old, name, f"a V0 layer of type '{type_name}' has no {name}")
+    layer.drop("layer")
+
+
+def _leave_out(document: Document, name: str, why: str) -> None:
+    _log.warning("%s: %s; it is left out", document.lines.place(name) or "V0 net", why)
+    document.drop(name)
+
+
+def _type(layer: Document) -> str:
+    """The type of a V0 layer; "" where it has no inner `layer`."""
+    type_name: str = layer.message.layer.type
+    return type_name

@@ -1,4 +1,4 @@
-"""Caffe's second form, `layers { type: CONVOLUTION }`, to today's, `layer { type: "Convolution" }`."""
+"""Caffe's second form of layers, `layers { type: CONVOLUTION }`, to today's, `layer { type: "Convolution" }`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,37 @@ from typing import Any
 
 from netcli.errors import PrototxtError
 from netcli.prototxt import schema
-from netcli.prototxt.lines import Document, Lines
-from netcli.prototxt.upgrade.moving import add, is_set, move
+from netcli.prototxt.lines import Document
 
-# V1 type -> today's, where that is not the words with capitals
-SPECIAL = {
+# type of a V1 layer -> today's, where that is not its words with a capital each, as InnerProduct of INNER_PRODUCT
+IRREGULAR = {
     "NONE": "",
     "ABSVAL": "AbsVal",
     "ARGMAX": "ArgMax",
+    "BN": "BN",
     "BNLL": "BNLL",
+    "DICE_LOSS": "DiceCoefLoss",
     "HDF5_DATA": "HDF5Data",
     "HDF5_OUTPUT": "HDF5Output",
-    "IM2COL": "Im2col",
     "LRN": "LRN",
     "MVN": "MVN",
     "RELU": "ReLU",
-    "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
+    "RELU6": "ReLU6",
+    "ROIPOOLING": "ROIPooling",
+    "SELU": "SeLu",
+    "SELU_DROPOUT": "SeLuDropout",
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
-# repeated field of a V1 layer -> field of ParamSpec
+# repeated fields of a V1 layer, one value a parameter -> fields of its ParamSpec
 PARAMS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
+
+
+def layer_type(v1_type: str) -> str:
+    """Today's name of a V1 layer type: "InnerProduct" of "INNER_PRODUCT"."""
+    if v1_type in IRREGULAR:
+        return IRREGULAR[v1_type]
+    return "".join(word.capitalize() for word in v1_type.split("_"))
 
 
 def needs_v1_upgrade(net: Any) -> bool:
@@ -34,41 +44,36 @@ def needs_v1_upgrade(net: Any) -> bool:
     return len(net.layers) > 0
 
 
-def upgrade_v1(document: Document) -> None:
-    """Every entry of `layers` made one of `layer`."""
-    net, lines = document.message, document.lines
-    if net.layer:
-        first = lines.child("layer").line
-        where = f" (line {first})" if first else ""
+def upgrade_v1(net: Document) -> None:
+    """Make every `layers` a `layer`; raises PrototxtError where there are both."""
+    if net.message.layer:
+        layers, layer = net.lines.child("layers"), net.lines.child("layer")
+        where = f", in line {layer.line}" if layer.line else ""
         raise PrototxtError(
-            f"has both 'layers', the old form, and 'layer'{where}; write all as 'layer'", place=lines.place("layers")
+            f"has 'layers', the old form, beside 'layer'{where}; write every layer in one form", place=layers.place()
         )
-    for old in document.children("layers"):
-        new = add(document, "layer", Lines(old.lines.file, old.lines.line))
-        upgrade_layer(old, new)
-    net.ClearField("layers")
-    lines.fields.pop("layers", None)
+    for old in net.children("layers"):
+        _upgrade_layer(old, net.add("layer", old.lines))
+    net.drop("layers")
 
 
-def layer_type(name: str) -> str:
-    """Today's name of a V1 layer type: "INNER_PRODUCT" -> "InnerProduct"."""
-    return SPECIAL[name] if name in SPECIAL else "".join(word.capitalize() for word in name.split("_"))
-
-
-def upgrade_layer(old: Document, new: Document) -> None:
-    """Fill LayerParameter `new` from V1LayerParameter `old`, which loses what it gives."""
+def _upgrade_layer(old: Document, new: Document) -> None:
+    """Fill LayerParameter `new` from V1LayerParameter `old`."""
     if old.message.HasField("type"):
-        new.message.type = layer_type(schema.V1LayerParameter.LayerType.Name(old.message.type))
-        new.lines.fields["type"] = old.lines.fields.pop("type", [])
+        name = schema.V1LayerParameter.LayerType.Name(old.message.type)
+        new.put("type", layer_type(name), old.lines.child("type"))
+        old.drop("type")
     for name, spec_name in PARAMS.items():
-        values = getattr(old.message, name)
-        for i, value in enumerate(values):
-            line = old.lines.child(name, i)
-            if i == len(new.message.param):
-                add(new, "param", Lines(line.file, line.line))
-            setattr(new.message.param[i], spec_name, value)
-            new.lines.fields["param"][i].fields[spec_name] = [line]
-        old.message.ClearField(name)
+        _upgrade_params(old, name, new, spec_name)
     for field, _ in old.message.ListFields():
-        if field.name not in ("type", "layer") and is_set(old.message, field.name):
-            move(old, field.name, new)
+        old.move(field.name, new)
+
+
+def _upgrade_params(old: Document, name: str, new: Document, spec_name: str) -> None:
+    """Spread the values of a repeated field over the layer's `param`, one each."""
+    for index, value in enumerate(getattr(old.message, name)):
+        lines = old.lines.child(name, index)
+        specs = new.children("param")
+        spec = specs[index] if index < len(specs) else new.add("param", lines)
+        spec.put(spec_name, value, lines)
+    old.drop(name)
