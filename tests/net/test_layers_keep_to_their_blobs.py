@@ -70,8 +70,8 @@ def test_alone_or_not(name, engine):
     document = between_others(layer, {bottom: array.shape for bottom, array in inputs.items()})
     phase = {"TRAIN": TRAIN, "TEST": TEST}[str(numbers["phase"])]
     nets = [Net(document, phase, ops=Ops(engine), seed=1, keep_blobs=kept) for kept in (True, False)]
-    alone, shared = (results(net, numbers) for net in nets)
     assert nets[1].memory.lives or not layer.bottom
+    alone, shared = (results(net, numbers) for net in nets)
     for a, b in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.isnan(b).any()

@@ -22,6 +22,13 @@ def state(iteration=40, learned_net="x.caffemodel"):
     return SolverState(iteration, learned_net, history, current_step=2, run=run)
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("states") / "x.solverstate"
+    write_state(str(path), state())
+    return path.read_bytes()
+
+
 def snapshot(folder, iteration, prefix="run"):
     """A state and its weights; returns their paths."""
     weights = folder / f"{prefix}_iter_{iteration}.caffemodel"
@@ -83,10 +90,9 @@ def test_other_files(tmp_path):
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_any_cut_and_any_flipped_byte_is_read_or_told(tmp_path_factory, data):
+def test_any_cut_and_any_flipped_byte_is_read_or_told(written, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.solverstate"
-    write_state(str(path), state())
-    content = bytearray(path.read_bytes())
+    content = bytearray(written)
     content = content[: data.draw(st.integers(0, len(content)))]
     for _ in range(data.draw(st.integers(0, 3)) if content else 0):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
