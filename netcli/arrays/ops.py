@@ -53,6 +53,18 @@ class Ops:
         self.engine = engine
         self.declined: dict[str, str] = {}  # op -> why a faster body did not take the last plan
 
+    def library(self) -> str:
+        """What computes, with versions: last bits of results may differ with them."""
+        names = [f"NumPy {np.__version__}"]
+        if self.engine != "plain":
+            onednn = importlib.import_module("netcli.arrays.onednn.library")
+            try:
+                found = onednn.library()
+                names.insert(0, f"oneDNN {found.version} ({found.isa})")
+            except Unsupported:
+                pass
+        return ", ".join(names)
+
     def _plan(self, op: str, *args: Any) -> Any:
         bodies = BODIES[op][-1:] if self.engine == "plain" else BODIES[op]
         for body in bodies[:-1]:
