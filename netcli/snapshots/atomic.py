@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from netcli.errors import Place, SnapshotError
@@ -48,7 +49,7 @@ def remove_parts(prefix: str) -> None:
 
 
 @contextlib.contextmanager
-def _removed_on_failure(path: str):  # type: ignore[no-untyped-def]
+def _removed_on_failure(path: str) -> Iterator[None]:
     try:
         yield
     except BaseException:  # KeyboardInterrupt too: the next run should not find half a file
@@ -58,10 +59,13 @@ def _removed_on_failure(path: str):  # type: ignore[no-untyped-def]
 
 
 def _sync_folder(folder: str) -> None:
-    """Let the new name reach the disk too."""
+    """Let the new name reach the disk too, where the file system can be asked for that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as fault:
+        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 
