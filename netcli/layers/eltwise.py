@@ -24,7 +24,7 @@ class Eltwise(Layer):
                               times y / x, which is faster for many bottoms, but NaN where x is 0
 
     Of equals in a MAX the gradient goes to the second bottom rather than the first, and to either of them rather
-    than to a later one, as in Caffe.
+    than to a later one, as in Caffe.  A bottom that is not a number makes a maximum that is none; Caffe overlooks some.
     """
 
     bottoms = (2, None)
@@ -71,13 +71,12 @@ class Eltwise(Layer):
     def _maximum(self, xs: Sequence[Any], y: Any) -> None:
         """y, and in `self.winner` the number of the bottom it came from."""
         xp = self.xp
-        first = xs[0] > xs[1]
-        y[...] = xp.where(first, xs[0], xs[1])
-        xp.logical_not(first, out=self.winner)
+        xp.less_equal(xs[0], xs[1], out=self.winner)
+        xp.maximum(xs[0], xs[1], out=y)
         for number, x in enumerate(xs[2:], 2):
-            better = x > y
-            xp.copyto(y, x, where=better)
-            xp.copyto(self.winner, number, where=better)
+            # Numbers rise, so the last bottom that was greater is the largest number.
+            xp.maximum(self.winner, (x > y) * self.winner.dtype.type(number), out=self.winner)
+            xp.maximum(x, y, out=y)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         xp, p, dy = self.xp, self.p, top[0].diff
