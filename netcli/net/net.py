@@ -12,7 +12,7 @@ import numpy as np
 
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob
-from netcli.errors import NetcliError
+from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
 from netcli.net.gradients import plan_backward
@@ -89,6 +89,11 @@ class Net:
         self.bottoms = [[blobs[b] for b in node.bottoms] for node in graph.nodes]
         self.tops = [[blobs[t] for t in node.tops] for node in graph.nodes]
         self._loss_weights = [node.loss_weights for node in graph.nodes]
+        for name in keep_blobs if isinstance(keep_blobs, Collection) else ():
+            if name not in self.blobs:
+                raise NetcliError(
+                    f"the net has no blob '{name}'{suggestion(name, self.blobs)}", place=document.lines.place()
+                )
         self.layers: list[Layer] = []
         try:
             self._set_up([node.cls for node in graph.nodes])
@@ -140,7 +145,7 @@ class Net:
             if run.runs and not arrives
         ]
         named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
-        kept = [self.blobs[name] for name in (*self.outputs, *named) if name in self.blobs]
+        kept = [self.blobs[name] for name in (*self.outputs, *named)]
         kept += [blob for _, blob, _ in self._losses] + self._zero_diffs
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
         self.memory: MemoryPlan = make_plan(self.layers, self.bottoms, self.tops, self._backward, kept, self._share)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from net.nets import TEST, TRAIN, data, fill, layer, net
+from net.nets import TEST, TRAIN, data, fill, layer, net, refusal
 from netcli.arrays.ops import Ops
 
 IMAGE, FLAT = (2, 4, 3, 3), (2, 6)
@@ -156,3 +156,7 @@ def test_blobs_kept_by_name():
         each.forward()
     assert made.memory.arena < other.memory.activations
     np.testing.assert_array_equal(made.blobs["c4"].data, other.blobs["c4"].data)
+
+
+def test_a_name_to_keep_that_is_none():
+    assert refusal(CHAIN, TEST, keep_blobs={"c44"}) == "the net has no blob 'c44'; did you mean 'c4'?"
