@@ -91,7 +91,7 @@ class Eltwise(Layer):
                 _multiply(xp, [dy, *(other.data for other in bottom if other is not blob)], blob.diff)
             else:
                 xp.divide(top[0].data, blob.data, out=blob.diff)
-                blob.diff[...] *= dy
+                xp.multiply(blob.diff, dy, out=blob.diff)
 
 
 def _multiply(xp: Any, xs: Sequence[Any], y: Any) -> None:

@@ -1,11 +1,14 @@
 """Every body of an op has the op's signature, and gives the numbers of a plain loop over its formula."""
 
+import contextlib
 import importlib
 import inspect
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arrays import references
 from netcli.arrays.layout import count_of, view
@@ -139,6 +142,27 @@ def test_conv_in_blocks(monkeypatch, block, name):
     check_conv("plain.conv:Conv", Arrays("f8"), *CONVOLUTIONS[name])
 
 
+@st.composite
+def convolutions(draw):
+    axes = draw(st.integers(1, 3))
+    sizes = st.lists(st.integers(1, 3), min_size=axes, max_size=axes).map(tuple)
+    kernel, stride, dilation = draw(sizes), draw(sizes), draw(sizes)
+    pad = tuple(draw(st.integers(0, 2)) for _ in kernel)
+    extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    size = tuple(max(1, e - 2 * p) + draw(st.integers(0, 3)) for e, p in zip(extent, pad, strict=True))
+    group, channels, filters = (draw(st.integers(1, 2)) for _ in range(3))
+    shape = (draw(st.integers(1, 3)), channels * group, *size)
+    return shape, filters * group, kernel, stride, pad, dilation, group, draw(st.booleans())
+
+
+@bodies("conv")
+@settings(max_examples=30, deadline=None)
+@given(case=convolutions())
+def test_any_conv(body, case):
+    with contextlib.suppress(pytest.skip.Exception):  # a body may decline some
+        check_conv(body, Arrays("f4"), *case)
+
+
 def check_conv(body, arrays, shape, filters, kernel, stride, pad, dilation, group, bias):
     conv = plan(body, shape, filters, kernel, stride, pad, dilation, group, bias, arrays.dtype)
     x = arrays.normal(*shape)
@@ -244,8 +268,30 @@ POOLS = {
 @pytest.mark.parametrize("method", ["max", "ave"])
 @pytest.mark.parametrize("name", POOLS)
 def test_pool(body, dtype, layout, method, name):
-    size, out, kernel, stride, pad = POOLS[name]
-    arrays = Arrays(dtype, layout)
+    check_pool(body, Arrays(dtype, layout), method, *POOLS[name])
+
+
+@st.composite
+def pools(draw):
+    """Any window, and any number of them that Caffe's rounding can give."""
+    pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
+    kernel, stride, size = draw(pairs), draw(pairs), draw(pairs)
+    pad = tuple(draw(st.integers(0, k - 1)) for k in kernel)
+    rooms = [s + 2 * p - k for s, p, k in zip(size, pad, kernel, strict=True)]
+    out = tuple(max(1, -(-room // t) + 1) for room, t in zip(rooms, stride, strict=True))
+    return size, out, kernel, stride, pad
+
+
+@bodies("pool")
+@pytest.mark.parametrize("method", ["max", "ave"])
+@settings(max_examples=30, deadline=None)
+@given(case=pools())
+def test_any_pool(body, method, case):
+    with contextlib.suppress(pytest.skip.Exception):
+        check_pool(body, Arrays("f4"), method, *case)
+
+
+def check_pool(body, arrays, method, size, out, kernel, stride, pad):
     x_shape, y_shape = (2, 3, *size), (2, 3, *out)
     wants_mask = method == "max"
     pool = plan(body, x_shape, y_shape, method, kernel, stride, pad, wants_mask, arrays.dtype)
