@@ -1,5 +1,4 @@
 import json
-import logging
 import os
 import pty
 import resource
@@ -10,7 +9,6 @@ import time
 
 import pytest
 
-from netcli.cli import main
 from netcli.snapshots import newest_state, read_state, read_weights
 from training.project import Project
 
@@ -19,22 +17,6 @@ from training.project import Project
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
-
-
-@pytest.fixture
-def netcli(monkeypatch, capsys):
-    """Run the command line in this process; returns (exit status, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["netcli", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                main.main()
-        finally:
-            logging.getLogger("netcli").handlers.clear()
-        return stop.value.code, *capsys.readouterr()
-
-    return run
 
 
 def start(project, *options, **more):
