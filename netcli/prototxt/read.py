@@ -10,11 +10,13 @@ from typing import Any
 from netcli.errors import Place, PrototxtError, suggestion
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document, Lines
-from netcli.prototxt.text import parse, top_fields
+from netcli.prototxt.text import parse
+from netcli.prototxt.tokens import top_fields
 from netcli.prototxt.upgrade import upgrade_net, upgrade_solver
 
 KINDS = {"net": "NetParameter", "solver": "SolverParameter", "label map": "LabelMap"}
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # in no text, but for tab, line ends and form feed
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # control characters other than tab, line ends and form feed
+HEAD = 64  # bytes; a caffemodel has some of those in its first few
 
 
 def read_net(path: str) -> Document:
@@ -95,7 +97,7 @@ def read_text(path: str) -> str:
         raise PrototxtError("is a folder, not a prototxt", place=Place(path)) from None
     except OSError as fault:
         raise PrototxtError(f"can't be read: {fault.strerror}", place=Place(path)) from None
-    if _CONTROL.search(raw):
+    if b"\0" in raw or _NO_TEXT.search(raw, 0, HEAD):
         raise PrototxtError("is a binary file, not prototxt text; is it a caffemodel?", place=Place(path))
     return raw.decode("utf-8-sig", "surrogateescape")
 
