@@ -23,13 +23,13 @@ STATUS = {
 # engine, stream, memory
 CPU = 1
 STREAM_IN_ORDER = 1
+UNDEFINED = 0
 F32 = 3
 FORMAT_ANY = 1
 SCRATCHPAD_USER = 1
 
 # what a primitive is for
 FORWARD_TRAINING = 64
-BACKWARD = 128
 BACKWARD_DATA = 160
 
 # algorithms
@@ -42,11 +42,11 @@ LRN_WITHIN_CHANNEL = 0xBFF
 SOFTMAX_ACCURATE = 0x30000
 ELTWISE_RELU = 32
 ELTWISE_TANH = 33
-ELTWISE_ELU = 34
 ELTWISE_LOGISTIC = 41
 ELTWISE_TANH_USE_DST = 257  # backward from y instead of x
-ELTWISE_ELU_USE_DST = 258
 ELTWISE_LOGISTIC_USE_DST = 260
+BINARY_MUL = 0x1FFF1
+BINARY_GT = 0x1FFF7
 
 # flags of batch normalisation
 USE_GLOBAL_STATS = 0x1
@@ -68,7 +68,9 @@ ARG_DIFF_SRC = 129
 ARG_DIFF_DST = 145
 ARG_DIFF_WEIGHTS = 161
 ARG_DIFF_BIAS = 169
-ARG_MULTIPLE_SRC = 1024  # + i: input i of concat and sum
+ARG_SRC_1 = 2
+ARG_TIMES = 0x8000 | ARG_SRC_1  # the other factor, where the first thing done to a result is a multiplication
+ARG_MULTIPLE_SRC = 1024  # + i: input i of a sum
 
 # instruction sets, as `effective_cpu_isa` answers
 ISA = {

@@ -72,17 +72,23 @@ def activation(shape: Shape) -> Desc:
 
 
 class Attributes:
-    """Attributes of a primitive: scratch memory comes from us, and `add` sums into the output."""
+    """Attributes of a primitive: scratch memory comes from us; what is done to each result.
 
-    def __init__(self, add: bool = False) -> None:
+    add: sum it into what the output holds.
+    times: multiply it by an array of this layout, the argument ARG_TIMES.
+    """
+
+    def __init__(self, add: bool = False, times: Desc | None = None) -> None:
         lib = library()
         self.address = lib.own(self, "primitive_attr", lib.new("primitive_attr_create"))
         lib.call.dnnl_primitive_attr_set_scratchpad_mode(self.address, dnnl.SCRATCHPAD_USER)
+        post_ops = lib.new("post_ops_create")
         if add:
-            post_ops = lib.new("post_ops_create")
-            lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, 0)
-            lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
-            lib.call.dnnl_post_ops_destroy(post_ops)
+            lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, dnnl.UNDEFINED)
+        if times is not None:
+            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, times.address)
+        lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
+        lib.call.dnnl_post_ops_destroy(post_ops)
 
 
 class Operation:
@@ -91,12 +97,13 @@ class Operation:
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
         Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
+    add, times: see Attributes.
     Raises Unsupported where oneDNN has no implementation.
     """
 
-    def __init__(self, kind: str, *args: Any, add: bool = False) -> None:
+    def __init__(self, kind: str, *args: Any, add: bool = False, times: Desc | None = None) -> None:
         lib = library()
-        attributes = Attributes(add)
+        attributes = Attributes(add, times)
         # reorder alone names an engine for each side
         head = () if kind == "reorder" else (lib.engine,)
         try:

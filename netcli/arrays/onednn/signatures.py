@@ -56,6 +56,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "post_ops_create": (c_int, (NEW,)),
     "post_ops_destroy": (c_int, (HANDLE,)),
     "post_ops_append_sum": (c_int, (HANDLE, c_float, c_int32, c_int)),
+    "post_ops_append_binary": (c_int, (HANDLE, c_int, HANDLE)),
     "primitive_desc_destroy": (c_int, (HANDLE,)),
     "primitive_desc_query": (c_int, (HANDLE, c_int, c_int, c_void_p)),
     "primitive_desc_query_md": (c_void_p, (HANDLE, c_int, c_int)),
@@ -65,7 +66,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     # Primitive descriptors.  After the engine come: [purpose,] [algorithm,] memory descriptors, parameters,
     # [the forward descriptor as a hint,] attributes.
     "reorder_primitive_desc_create": (c_int, (NEW, HANDLE, HANDLE, HANDLE, HANDLE, HANDLE)),
-    "concat_primitive_desc_create": (c_int, (NEW, HANDLE, HANDLE, c_int, c_int, NEW, HANDLE)),
+    "binary_primitive_desc_create": (c_int, (NEW, HANDLE, c_int, HANDLE, HANDLE, HANDLE, HANDLE)),
     "sum_primitive_desc_create": (c_int, (NEW, HANDLE, HANDLE, c_int, POINTER(c_float), NEW, HANDLE)),
     "convolution_forward_primitive_desc_create": (
         c_int,
