@@ -156,7 +156,7 @@ def convolutions(draw):
 
 
 @bodies("conv")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(case=convolutions())
 def test_any_conv(body, case):
     with contextlib.suppress(pytest.skip.Exception):  # a body may decline some
@@ -256,6 +256,7 @@ POOLS = {
     "padded": ((5, 6), (5, 6), (3, 3), (1, 1), (1, 1)),
     "padded, last window beyond the padding": ((6, 7), (4, 4), (3, 3), (2, 2), (1, 1)),
     "uneven": ((6, 5), (4, 4), (3, 2), (2, 1), (1, 0)),
+    "more windows than rows": ((2, 3), (3, 4), (4, 4), (1, 1), (2, 2)),
     "whole image": ((4, 5), (1, 1), (4, 5), (1, 1), (0, 0)),
     "kernel larger than the image": ((2, 3), (1, 1), (3, 4), (2, 2), (0, 0)),
     "windows outside the image": ((6, 4), (4, 2), (1, 2), (2, 3), (0, 0)),
@@ -284,7 +285,7 @@ def pools(draw):
 
 @bodies("pool")
 @pytest.mark.parametrize("method", ["max", "ave"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(case=pools())
 def test_any_pool(body, method, case):
     with contextlib.suppress(pytest.skip.Exception):

@@ -89,7 +89,8 @@ class Pool:
         self.images = max(1, min(images, BLOCK_BYTES // max(1, count_of(between) * np.dtype(dtype).itemsize)))
         self.between = self._memory((self.images, *between), dtype)
         if self.is_max:
-            self.better = self._memory(self.between.shape, np.bool_)
+            rows = max(size[0], y_shape[2])  # of either step: with padding there may be more windows than rows
+            self.better = self._memory((self.images, channels, rows, y_shape[3]), np.bool_)
             self.winner_wide = self._memory((images, *between), self.wide.winner_dtype)
             self.winner_high = self._memory(y_shape, self.high.winner_dtype)
         else:
@@ -108,8 +109,9 @@ class Pool:
     def forward(self, x: Any, y: Any) -> None:
         for n, between in self._blocks(x):
             if self.is_max:
-                self.wide.maxima(x[n], between, self.winner_wide[n], self.better[: len(between)])
-                self.high.maxima(between, y[n], self.winner_high[n], self.better[: len(between), :, : y.shape[2]])
+                better = self.better[: len(between)]
+                self.wide.maxima(x[n], between, self.winner_wide[n], better[:, :, : between.shape[2]])
+                self.high.maxima(between, y[n], self.winner_high[n], better[:, :, : y.shape[2]])
             else:
                 self.wide.sums(x[n], between)
                 self.high.sums(between, y[n])
