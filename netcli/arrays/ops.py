@@ -130,10 +130,11 @@ class Ops:
         method "max": the largest item of the window clipped to the image; of equals the first in row
         order, which also gets the gradient.  method "ave": the window's sum over the image, divided by
         the window's area clipped to the image with its padding (to H + pad, W + pad), as Caffe does.
+        A window wholly outside the image gives the lowest number of the dtype, or 0, and no gradient; a NaN is no maximum.
 
         plan.forward(x, y)
         plan.backward(dy, dx)
-        plan.mask               with mask=True, after forward: (N, C, *out), the index h * W + w of each maximum
+        plan.mask               with mask=True, after forward: (N, C, *out), the index h * W + w of each maximum, or -1
         """
         return self._plan("pool", x_shape, y_shape, method, kernel, stride, pad, mask, dtype)
 

@@ -156,7 +156,7 @@ def convolutions(draw):
 
 
 @bodies("conv")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(case=convolutions())
 def test_any_conv(body, case):
     with contextlib.suppress(pytest.skip.Exception):  # a body may decline some
