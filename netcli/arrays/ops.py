@@ -130,7 +130,8 @@ class Ops:
         method "max": the largest item of the window clipped to the image; of equals the first in row
         order, which also gets the gradient.  method "ave": the window's sum over the image, divided by
         the window's area clipped to the image with its padding (to H + pad, W + pad), as Caffe does.
-        A window wholly outside the image gives the lowest number of the dtype, or 0, and no gradient; a NaN is no maximum.
+        A window wholly outside the image gives the lowest number of the dtype, or 0, and no gradient; NaN is
+        never a maximum.
 
         plan.forward(x, y)
         plan.backward(dy, dx)
