@@ -51,9 +51,10 @@ def kind(path: str) -> str:
     found = _kind(text)
     if found is not None:
         return found
-    name, line = next(top_fields(text), (None, None))
-    if name is None:
-        raise PrototxtError("is empty; a net or a solver is wanted", place=Place(path))
+    first = next(top_fields(text), None)
+    if first is None:
+        raise PrototxtError("has no field; a net or a solver is wanted", place=Place(path))
+    name, line = first
     near = suggestion(name, _telling())
     raise PrototxtError(f"is no net, solver or label map: none of them has '{name}'{near}", place=Place(path, line))
 
