@@ -133,7 +133,7 @@ def test_wrong(files, netcli, tmp_path):
         ([*given, tmp_path / "text.png"], f"netcli: {tmp_path}/text.png: not an image file"),
         (
             [two, *given[1:]],
-            f"netcli: {two}: predict wants a net with one input of images (N, C, H, W), and the inputs",
+            f"netcli: {two}: predict wants a net with one input of images (N, C, H, W), ",
         ),
         ([*given, "--transform", files.net], f"netcli: {files.net}: has no data layer with a transform_param"),
         ([*given, "--labels", "none.txt"], "netcli: none.txt: labels can't be read: No such file or directory"),

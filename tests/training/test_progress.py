@@ -48,7 +48,7 @@ def test_several_test_nets_are_numbered(project):
         (59.6, "1 min 00 s"),
         (125, "2 min 05 s"),
         (4800, "1 h 20 min"),
-        (273600, "3 d 4 h"),
+        (3e5, "3 d 11 h"),
     ],
 )
 def test_durations(seconds, text):
