@@ -99,7 +99,7 @@ def newest_state(prefix: str) -> str | None:
     form = re.compile(re.escape(stem) + r"_iter_(\d+)\.solverstate")
     try:
         names = os.listdir(folder or ".")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     found = sorted(((int(match[1]), name) for name in names if (match := form.fullmatch(name))), reverse=True)
     for iteration, name in found:
