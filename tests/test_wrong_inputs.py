@@ -95,6 +95,18 @@ def write(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
 
+def in_net(old, new):
+    return edit("net.prototxt", old, new)
+
+
+def in_solver(old, new):
+    return edit("solver.prototxt", old, new)
+
+
+def without_an_image(folder):
+    (folder / "1.png").unlink()
+
+
 def nothing(_folder):
     pass
 
@@ -103,7 +115,7 @@ def mean_of_wrong_size(folder):
     from netcli.snapshots import write_blob
 
     write_blob(str(folder / "mean.binaryproto"), np.zeros((1, 3, 9, 9), np.float32))
-    edit("net.prototxt", "  data_param", '  transform_param { mean_file: "mean.binaryproto" }\n  data_param')(folder)
+    in_net("  data_param", '  transform_param { mean_file: "mean.binaryproto" }\n  data_param')(folder)
 
 
 def labels_beyond_the_classes(folder):
@@ -113,51 +125,53 @@ def labels_beyond_the_classes(folder):
 
 def folder_that_refuses(folder):
     (folder / "shut").write_text("a file where a folder should be")
-    edit("solver.prototxt", 'snapshot_prefix: "tiny"', 'snapshot_prefix: "shut/tiny"')(folder)
+    in_solver('snapshot_prefix: "tiny"', 'snapshot_prefix: "shut/tiny"')(folder)
 
 
+TEST_NET = 'test_net: "net.prototxt"\n'
+CONVERT = ["convert-images", "/", "list.txt", "new_db"]
 TRAIN_IT = ["train", "solver.prototxt"]
 TEST_IT = ["test", "net.prototxt", "--weights", "tiny.caffemodel"]
 
 ROWS = [
     ("solver that is not there", ["train", "nowhere.prototxt"], nothing),
-    ("net that is not there", TRAIN_IT, edit("solver.prototxt", "net.prototxt", "nowhere.prototxt")),
+    ("net that is not there", TRAIN_IT, in_solver("net.prototxt", "nowhere.prototxt")),
     ("net given where a solver is wanted", ["train", "net.prototxt"], nothing),
     ("caffemodel given as a solver", ["train", "tiny.caffemodel"], nothing),
-    ("unknown field", TRAIN_IT, edit("net.prototxt", "num_output: 4", "num_outputs: 4")),
-    ("unknown layer type", TRAIN_IT, edit("net.prototxt", '"Convolution"', '"Convolutoin"')),
-    ("layer type of a fork", TRAIN_IT, edit("net.prototxt", '"Convolution"', '"ROIPooling"')),
+    ("unknown field", TRAIN_IT, in_net("num_output: 4", "num_outputs: 4")),
+    ("unknown layer type", TRAIN_IT, in_net('"Convolution"', '"Convolutoin"')),
+    ("layer type of a fork", TRAIN_IT, in_net('"Convolution"', '"ROIPooling"')),
     ("unclosed brace", TRAIN_IT, write("net.prototxt", NET.rstrip().removesuffix("}").encode())),
-    ("text where a number is wanted", TRAIN_IT, edit("net.prototxt", "kernel_size: 3", 'kernel_size: "3"')),
-    ("field given twice", TRAIN_IT, edit("net.prototxt", "num_output: 4", "num_output: 4 num_output: 5")),
-    ("bottom that nobody makes", TRAIN_IT, edit("net.prototxt", 'bottom: "conv1"', 'bottom: "conv2"')),
-    ("top made twice", TRAIN_IT, edit("net.prototxt", 'top: "conv1"', 'top: "label"')),
-    ("kernel larger than the image", TRAIN_IT, edit("net.prototxt", "kernel_size: 3", "kernel_size: 7")),
-    ("num_output that group does not divide", TRAIN_IT, edit("net.prototxt", "num_output: 4", "num_output: 4 group: 3")),
-    ("missing num_output", TRAIN_IT, edit("net.prototxt", "num_output: 3 ", "")),
-    ("unknown filler", TRAIN_IT, edit("net.prototxt", 'num_output: 4 kernel_size: 3 weight_filler { type: "xavier" }', 'num_output: 4 kernel_size: 3 weight_filler { type: "xaver" }')),
-    ("too few bottoms", TRAIN_IT, edit("net.prototxt", '  bottom: "label"\n', "")),
-    ("unknown lr_policy", TRAIN_IT, edit("solver.prototxt", '"fixed"', '"fixd"')),
-    ("lr_policy without its field", TRAIN_IT, edit("solver.prototxt", '"fixed"', '"step"')),
-    ("unknown solver type", TRAIN_IT, edit("solver.prototxt", "max_iter", 'type: "Adma"\nmax_iter')),
-    ("test net without its test_iter", TRAIN_IT, edit("solver.prototxt", "max_iter", 'test_net: "net.prototxt"\ntest_net: "net.prototxt"\ntest_iter: 5\ntest_interval: 2\nmax_iter')),
+    ("text where a number is wanted", TRAIN_IT, in_net("kernel_size: 3", 'kernel_size: "3"')),
+    ("field given twice", TRAIN_IT, in_net("num_output: 4", "num_output: 4 num_output: 5")),
+    ("bottom that nobody makes", TRAIN_IT, in_net('bottom: "conv1"', 'bottom: "conv2"')),
+    ("top made twice", TRAIN_IT, in_net('top: "loss"', 'top: "data"')),
+    ("kernel larger than the image", TRAIN_IT, in_net("kernel_size: 3", "kernel_size: 7")),
+    ("num_output that group does not divide", TRAIN_IT, in_net("num_output: 4", "num_output: 4 group: 3")),
+    ("missing num_output", TRAIN_IT, in_net("num_output: 3 ", "")),
+    ("unknown filler", TRAIN_IT, in_net('3 weight_filler { type: "xavier" }', '3 weight_filler { type: "xaver" }')),
+    ("too few bottoms", TRAIN_IT, in_net('  bottom: "label"\n', "")),
+    ("unknown lr_policy", TRAIN_IT, in_solver('"fixed"', '"fixd"')),
+    ("lr_policy without its field", TRAIN_IT, in_solver('"fixed"', '"step"')),
+    ("unknown solver type", TRAIN_IT, in_solver("max_iter", 'type: "Adma"\nmax_iter')),
+    ("test net without its test_iter", TRAIN_IT, in_solver("max_iter", f"{TEST_NET}{TEST_NET}test_iter: 5\ntest_interval: 2\nmax_iter")),
     ("unknown field in --set", [*TRAIN_IT, "--set", "base_rl=1"], nothing),
     ("prefix that can't be written to", TRAIN_IT, folder_that_refuses),
-    ("database that is not there", TRAIN_IT, edit("net.prototxt", '"db"', '"nowhere_lmdb"')),
-    ("folder that is no database", TRAIN_IT, edit("net.prototxt", '"db"', '"."')),
+    ("database that is not there", TRAIN_IT, in_net('"db"', '"nowhere_lmdb"')),
+    ("folder that is no database", TRAIN_IT, in_net('"db"', '"."')),
     ("truncated database", TRAIN_IT, cut("db/data.mdb", 0.5)),
     ("label outside the classes", TRAIN_IT, labels_beyond_the_classes),
     ("mean of the wrong size", TRAIN_IT, mean_of_wrong_size),
-    ("crop larger than the images", TRAIN_IT, edit("net.prototxt", "  data_param", "  transform_param { crop_size: 32 }\n  data_param")),
+    ("crop larger than the images", TRAIN_IT, in_net("  data_param", "  transform_param { crop_size: 32 } data_param")),
     ("weights that are not there", ["test", "net.prototxt", "--weights", "nowhere.caffemodel"], nothing),
     ("truncated weights", TEST_IT, cut("tiny.caffemodel", 0.7)),
     ("weights that are a text", ["test", "net.prototxt", "--weights", "solver.prototxt"], nothing),
-    ("weights of other shapes", TEST_IT, edit("net.prototxt", "num_output: 3 ", "num_output: 5 ")),
+    ("weights of other shapes", TEST_IT, in_net("num_output: 3 ", "num_output: 5 ")),
     ("resume where nothing is", [*TRAIN_IT, "--resume"], nothing),
     ("resume from weights", [*TRAIN_IT, "--resume", "tiny.caffemodel"], nothing),
     ("list that is not there", ["convert-images", ".", "nowhere.txt", "new_db"], nothing),
-    ("unreadable image in a list", ["convert-images", "/", "list.txt", "new_db"], write("1.png", b"this is no image")),
-    ("image of the list that is not there", ["convert-images", "/", "list.txt", "new_db"], lambda folder: (folder / "1.png").unlink()),
+    ("unreadable image in a list", CONVERT, write("1.png", b"this is no image")),
+    ("image of the list that is not there", CONVERT, without_an_image),
     ("list without labels", ["convert-images", ".", "bad.txt", "new_db"], write("bad.txt", b"0.png\n")),
     ("database that is there already", ["convert-images", "/", "list.txt", "db"], nothing),
     ("image that is not there", ["predict", "deploy.prototxt", "--weights", "tiny.caffemodel", "nowhere.png"], nothing),
