@@ -244,6 +244,11 @@ class Net:
     # -- its state
 
     @property
+    def bottom_need_backward(self) -> list[list[bool]]:
+        """For each layer, which of its bottoms a backward pass writes the diffs of."""
+        return [[run.runs and wanted for wanted in run.propagate] for run in self._backward]
+
+    @property
     def params(self) -> dict[str, list[Blob]]:
         """The parameters of each layer that has any; of layers of one name, the first's."""
         params: dict[str, list[Blob]] = {}

@@ -42,6 +42,4 @@ def _departures(param: Any) -> list[tuple[str, str]]:
     told = []
     if param.snapshot_format == schema.SolverParameter.HDF5:
         told.append(("snapshot_format", "snapshots are written as BINARYPROTO; HDF5 is not written yet"))
-    if param.debug_info:
-        told.append(("debug_info", "debug_info is left out; its lines are not written yet"))
     return told

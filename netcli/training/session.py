@@ -13,6 +13,8 @@ from netcli.prototxt.lines import Document
 from netcli.solvers import Solver, make_solver
 from netcli.training.checks import check_solver
 from netcli.training.choices import Choice, choose
+from netcli.training.debug_info import DebugInfo
+from netcli.training.hooks import Hook
 from netcli.training.journal import Journal
 from netcli.training.snapshot import check_prefix
 from netcli.training.tests import Tests
@@ -50,8 +52,12 @@ class Session:
     def trainer(self) -> Trainer:
         """The loop over these nets, with the solver's tests."""
         param = self.document.message
-        tests = Tests([c.batches for c in self.test_choices], param.test_interval, param.test_initialization)
-        return Trainer(self.net, self.solver, self.tests, [tests])
+        hooks: list[Hook] = [
+            Tests([c.batches for c in self.test_choices], param.test_interval, param.test_initialization)
+        ]
+        if param.debug_info:
+            hooks.append(DebugInfo(self.journal))
+        return Trainer(self.net, self.solver, self.tests, hooks)
 
     def rebuild(self, net: Net) -> Net:
         """The training net again, over the same weights, with a memory of its own for every blob."""
@@ -103,7 +109,13 @@ def open_session(solver: Document, journal: Journal, *, ops: Ops, seed: int, all
     nets: list[Net] = []
 
     def build(choice: Choice, shared_with: Net | None = None) -> Net:
-        net = choice.build(ops=ops, seed=seed, allow_python=allow_python, shared_with=shared_with)
+        net = choice.build(
+            ops=ops,
+            seed=seed,
+            allow_python=allow_python,
+            keep_blobs=param.debug_info and shared_with is None,
+            shared_with=shared_with,
+        )
         nets.append(net)
         journal.say("net.cpp:255", "Network initialization done.")
         return net

@@ -13,7 +13,6 @@ import numpy as np
 import netcli
 from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Unsupported
-from netcli.arrays.machine import cpu_name
 from netcli.arrays.threads import thread_count
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema

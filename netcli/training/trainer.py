@@ -16,6 +16,7 @@ from netcli.training.hooks import STEPS, Hook
 class Trainer:
     """A run of a solver over a net, from `iteration` to max_iter, in the steps of Caffe's solver.cpp.
 
+    forward, backward   the net's; a hook may put others in their place, to look on
     iteration    updates made so far
     loss         of the last iteration: the mean over its iter_size passes
     losses       of the last average_loss iterations
@@ -28,6 +29,8 @@ class Trainer:
         self.net = net
         self.solver = solver
         self.tests = list(tests)
+        self.forward: Callable[[], float] = net.forward
+        self.backward: Callable[[], None] = net.backward
         self.iteration = 0
         self.first = 0  # the iteration this process began at
         self.loss = 0.0
@@ -104,8 +107,8 @@ class Trainer:
         passes = int(self.solver.param.iter_size)
         loss = 0.0
         for _ in range(passes):
-            loss += self.net.forward()
-            self.net.backward()
+            loss += self.forward()
+            self.backward()
         return loss / passes
 
     def _look(self) -> None:

@@ -100,12 +100,15 @@ def test_hooks_are_called_by_their_order_and_then_as_given():
 
         return Named()
 
+    class Net:
+        forward = backward = None
+
     class Solver:
         class param:  # noqa: N801
             max_iter, average_loss, display = 0, 1, 0
 
     hooks = [hook("keep", Order.KEEP), hook("read 1", Order.READ), hook("guard", Order.GUARD)]
-    run = Trainer(net=None, solver=Solver, hooks=hooks)
+    run = Trainer(net=Net, solver=Solver, hooks=hooks)
     run.add([hook("write", Order.WRITE), hook("read 2", Order.READ)])
     run.train()
     assert called == ["guard", "write", "read 1", "read 2", "keep"]
