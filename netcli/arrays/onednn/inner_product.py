@@ -15,7 +15,7 @@ from typing import Any
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, in_order, plain
+from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, fast, in_order, plain
 from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 
@@ -33,14 +33,14 @@ class InnerProduct:
         self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
         self.b = plain((num_output,)) if bias else None
         self.b_row = plain((1, num_output)) if bias else None
-        self._forward = Operation("matmul", self.x, self.w_swapped, self.b_row, self.y)
+        self._forward = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y))
         hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
         if transpose:
-            self._backward_data = Operation("matmul", self.y, self.w, None, self.x)
+            self._backward_data = fast(Operation("matmul", self.y, self.w, None, self.x))
         else:
-            self._backward_data = Operation("inner_product_backward_data", self.x, self.w, self.y, hint)
+            self._backward_data = fast(Operation("inner_product_backward_data", self.x, self.w, self.y, hint))
         self._weights_gradient = WeightsGradient(
-            Operation("inner_product_backward_weights", self.x, self.w, self.b, self.y, hint),
+            fast(Operation("inner_product_backward_weights", self.x, self.w, self.b, self.y, hint)),
             self._weights_inputs,
             (self.w_port, self.w),
             self.b,

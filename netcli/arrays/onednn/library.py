@@ -17,6 +17,7 @@ import sys
 import weakref
 from typing import Any
 
+from netcli.arrays import threads
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.signatures import SIGNATURES
 from netcli.arrays.ops import Unsupported
@@ -90,7 +91,9 @@ def find() -> str:
 def _load() -> Library | str:
     """The library, or why there is none; warns of that once."""
     try:
-        return Library(find())
+        loaded = Library(find())
+        threads.onednn_serves(loaded.call.omp_set_num_threads)
+        return loaded
     except Unsupported as missing:
         reason = str(missing)
     except OSError as fault:
