@@ -128,7 +128,7 @@ def folder_that_refuses(folder):
     in_solver('snapshot_prefix: "tiny"', 'snapshot_prefix: "shut/tiny"')(folder)
 
 
-TEST_NET = 'test_net: "net.prototxt"\n'
+TWO_TEST_NETS = 'test_net: "net.prototxt"\n' * 2 + "test_iter: 5\ntest_interval: 2\nmax_iter"
 CONVERT = ["convert-images", "/", "list.txt", "new_db"]
 TRAIN_IT = ["train", "solver.prototxt"]
 TEST_IT = ["test", "net.prototxt", "--weights", "tiny.caffemodel"]
@@ -154,7 +154,7 @@ ROWS = [
     ("unknown lr_policy", TRAIN_IT, in_solver('"fixed"', '"fixd"')),
     ("lr_policy without its field", TRAIN_IT, in_solver('"fixed"', '"step"')),
     ("unknown solver type", TRAIN_IT, in_solver("max_iter", 'type: "Adma"\nmax_iter')),
-    ("test net without its test_iter", TRAIN_IT, in_solver("max_iter", f"{TEST_NET}{TEST_NET}test_iter: 5\ntest_interval: 2\nmax_iter")),
+    ("test net without its test_iter", TRAIN_IT, in_solver("max_iter", TWO_TEST_NETS)),
     ("unknown field in --set", [*TRAIN_IT, "--set", "base_rl=1"], nothing),
     ("prefix that can't be written to", TRAIN_IT, folder_that_refuses),
     ("database that is not there", TRAIN_IT, in_net('"db"', '"nowhere_lmdb"')),
