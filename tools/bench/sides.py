@@ -31,7 +31,7 @@ def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
     from netcli.arrays.ops import Ops
     from netcli.layers.base import TRAIN
     from netcli.net import Net
-    from netcli.prototxt import Document, read_net, read_solver
+    from netcli.prototxt import read_net, read_solver
     from netcli.solvers import make_solver
 
     set_threads(None)
@@ -48,7 +48,7 @@ def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
     x, y = batch(net, images)
     built.blobs["data"].data[...] = x
     built.blobs["label"].data[...] = y
-    solver = make_solver(Document(read_solver(str(MODELS / net / "solver.prototxt")).message), built.learnable, ops)
+    solver = make_solver(read_solver(str(MODELS / net / "solver.prototxt")), built.learnable)
     iteration = 0
 
     def step() -> None:
