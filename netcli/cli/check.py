@@ -11,6 +11,7 @@ import click
 from netcli.arrays.ops import Ops
 from netcli.cli.target import PHASES
 from netcli.errors import NetcliError
+from netcli.layers.base import TRAIN
 from netcli.net import Net
 from netcli.net.rules import net_state, select_layers
 from netcli.prototxt import Document, kind, read, read_net, read_solver, schema
@@ -29,8 +30,8 @@ State = tuple[int, tuple[str, ...]]  # a phase, and stages
 def command(files: Sequence[str], syntax_only: bool, allow_python: bool, as_json: bool) -> None:
     """Read each FILE, upgrade it where its form is old, and build its nets as far as no memory is taken.
 
-    A net is built for TRAIN and for TEST, in each where it has an input or data; of a solver, the nets it names, and
-    its own fields are looked at.  Data layers open their sources, which tell the shapes.  Prints a line for each file,
+    A net is built for TRAIN and for TEST, where it is made for both; of a solver, the nets it names, and its own
+    fields are looked at.  Data layers open their sources, which tell the shapes.  Prints a line for each file,
     with the first fault there is; the exit status is 1 if any has one.
     """
     all_ok = True
@@ -109,24 +110,28 @@ def _build(
 
 
 def states(document: Document) -> list[State]:
-    """The states that a net is made for: those in which it has a layer that needs no bottom.
+    """The states that a net is made for.
 
-    Of a net that has one in no phase by itself, each stage that its rules name is tried alone.  If that gives none
-    either, it is every phase, so that what is missing is told.
+    To test, it needs a layer without bottoms, which brings something in; to train, a loss as well.  A net that has
+    this in no phase may lack a loss, or a stage: each one its rules name is tried by itself.  Of a net for which
+    nothing is right all phases are built, so that what is missing is told.
     """
     phases = range(len(PHASES))
     plain: list[State] = [(phase, ()) for phase in phases]
     staged: list[State] = [(phase, (stage,)) for stage in _stages(document) for phase in phases]
-    for candidates in (plain, staged):
-        meant = [state for state in candidates if _has_source(document, *state)]
-        if meant:
-            return meant
-    return plain
+    whole = [state for state in plain if _has(document, state, loss=state[0] == TRAIN)]
+    return whole or next(
+        (meant for states in (plain, staged) if (meant := [state for state in states if _has(document, state)])), plain
+    )
 
 
-def _has_source(document: Document, phase: int, stages: tuple[str, ...]) -> bool:
-    selected = select_layers(document, net_state(document.message, phase, None, stages))
-    return any(not layer.bottom for layer in selected.message.layer)
+def _has(document: Document, state: State, *, loss: bool = False) -> bool:
+    """Whether the net in this state has a layer without bottoms and, if it is asked for, a loss."""
+    phase, stages = state
+    layers = select_layers(document, net_state(document.message, phase, None, stages)).message.layer
+    return any(not layer.bottom for layer in layers) and (
+        not loss or any("Loss" in layer.type or any(layer.loss_weight) for layer in layers)
+    )
 
 
 def _stages(document: Document) -> Iterator[str]:

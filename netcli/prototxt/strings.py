@@ -32,16 +32,16 @@ def _unescape(found: re.Match[str]) -> bytes:
     octal, hexadecimal, short, long, letter = found.groups()
     if letter is not None:
         if letter not in _SIMPLE:
-            raise ValueError(f"a string holds \\{letter}, which stands for nothing; a backslash is written \\\\")
+            raise ValueError(f"\\{letter} stands for nothing in a string; a backslash is written \\\\")
         return bytes([_SIMPLE[letter]])
     if short or long:
         code = int(short or long, 16)
         if code > 0x10FFFF or 0xD800 <= code < 0xE000:
-            raise ValueError(f"a string holds {found[0]}, which is no character")
+            raise ValueError(f"{found[0]} is no character")
         return chr(code).encode()
     value = int(octal, 8) if octal else int(hexadecimal, 16)
     if value > 255:
-        raise ValueError(f"a string holds {found[0]}, which is more than a byte")
+        raise ValueError(f"{found[0]} is more than a byte")
     return bytes([value])
 
 
