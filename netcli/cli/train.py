@@ -157,6 +157,8 @@ def _read(solver: str, assignments: Sequence[str], level: int | None, stages: st
         raise NetcliError(f"is a {kind(solver)}, and train takes a solver prototxt", place=Place(solver))
     document = read(solver, schema.SolverParameter)
     set_fields(document, assignments)
+    if not document.message.HasField("max_iter"):
+        raise NetcliError("the solver needs max_iter, its iterations; --set gives one", place=Place(solver))
     document = upgrade_solver(document, solver)  # after, because a snapshot_prefix that is set may be a folder
     if level is not None:
         document.message.train_state.level = level

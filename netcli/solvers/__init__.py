@@ -16,6 +16,8 @@ from netcli.solvers.base import SOLVERS, Solver
 if TYPE_CHECKING:
     from netcli.net import Parameter
 
+FORKS = {"SAG": "NVCaffe", "AdamW": "jolibrain", "RAdam": "jolibrain"}  # types of forks, and whose they are
+
 
 @functools.cache
 def solver_types() -> dict[str, type[Solver]]:
@@ -33,16 +35,19 @@ def make_solver(document: Document, learnable: Sequence[Parameter], *, ops: Ops 
     param, lines = document.message, document.lines
     try:
         if param.type not in solver_types():
-            known = {name.lower(): name for name in solver_types()}
-            near = known.get(param.type.lower())
-            hint = f"; did you mean '{near}'?" if near else suggestion(param.type, solver_types())
-            raise NetcliError(
-                f"there is no solver type '{param.type}'{hint or '; there are ' + ', '.join(solver_types())}",
-                field="type",
-            )
+            raise NetcliError(_unknown(param.type), field="type")
         return solver_types()[param.type](param, learnable, ops or Ops())
     except NetcliError as fault:
         raise fault.at(lines.find(fault.field)) from None
+
+
+def _unknown(name: str) -> str:
+    known = ", ".join(sorted(solver_types()))
+    if name in FORKS:
+        return f"solver type '{name}' is {FORKS[name]}'s and not known here; there are {known}"
+    other_case = {known_name.lower(): known_name for known_name in solver_types()}.get(name.lower())
+    hint = f"; did you mean '{other_case}'?" if other_case else suggestion(name, solver_types())
+    return f"there is no solver type '{name}'{hint or '; there are ' + known}"
 
 
 __all__ = ["SOLVERS", "Solver", "make_solver", "solver_types"]

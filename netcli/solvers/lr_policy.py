@@ -33,7 +33,8 @@ NEEDS = {
     "sigmoid": ("gamma", "stepsize"),
 }
 LARGEST = float(np.finfo(np.float32).max)
-FORKS = {"plateau": "Intel's Caffe", "multifixed": "Intel's Caffe", "stepearly": "jolibrain's Caffe"}
+# Policies of forks, and whose they are.
+FORKS = {"plateau": "SSD", "multifixed": "Intel Caffe", "stepearly": "Fast R-CNN", "sgdr": "jolibrain"}
 
 
 def check(param: Any) -> None:
@@ -45,7 +46,7 @@ def check(param: Any) -> None:
         raise NetcliError(f"the solver needs lr_policy, one of {', '.join(NEEDS)}")
     if policy in FORKS:
         raise NetcliError(
-            f'lr_policy "{policy}" is of {FORKS[policy]} and not known here; there are {", ".join(NEEDS)}',
+            f'lr_policy "{policy}" is {FORKS[policy]}\'s and not known here; there are {", ".join(NEEDS)}',
             field="lr_policy",
         )
     if policy not in NEEDS:

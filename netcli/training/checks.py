@@ -21,17 +21,36 @@ SMALLEST = {
     "iter_size": (1, "passes"),
 }
 
+# Fields of forks (named as in proto/caffe.proto) that change the weights and are not computed here.
+CHANGING = {
+    "Intel Caffe": ("warmup_iter", "local_lr_auto", "disabled_update"),
+    "NVCaffe": ("rampup_interval", "min_lr", "momentum_policy", "larc", "weight_decay_policy"),
+    "jolibrain": ("lr_dropout", "amsgrad", "adabelief", "gc", "lookahead"),
+    "caffe-windows": ("clamp_weights_lower", "clamp_weights_upper", "clip_weights"),
+}
+# Those that change when something is told or written, or the type of numbers; what is done without them.
+OTHERWISE = {
+    "solver_data_type": "weights and history are FLOAT all the same",
+    "test_offset": "test_interval counts from 0 all the same",
+    "test_and_snapshot_last_epochs": "it is left out; test_interval and snapshot alone count",
+    "test_before_snapshot": "it is left out; test_interval alone counts",
+}
+
 
 def check_solver(solver: Document) -> None:
     """Raise NetcliError with its line where a SolverParameter can't be trained by; warn of what is done otherwise."""
     param = solver.message
     try:
-        if not param.HasField("max_iter"):
-            raise NetcliError("the solver needs max_iter, the number of iterations")
         for name, (smallest, what) in SMALLEST.items():
             value = getattr(param, name)
             if value < smallest:
                 raise NetcliError(f"{name} is at least {smallest} ({what}), got {value}", field=name)
+        for fork, names in CHANGING.items():
+            for name in names:
+                if _differs(param, name):
+                    raise NetcliError(
+                        f"{name} is {fork}'s and not computed here; without it the weights become others", field=name
+                    )
     except NetcliError as fault:
         raise fault.at(solver.lines.find(fault.field)) from None
     for name, told in _departures(param):
@@ -39,7 +58,13 @@ def check_solver(solver: Document) -> None:
 
 
 def _departures(param: Any) -> list[tuple[str, str]]:
-    told = []
+    told = [(name, f"{name}: {words}") for name, words in OTHERWISE.items() if _differs(param, name)]
     if param.snapshot_format == schema.SolverParameter.HDF5:
         told.append(("snapshot_format", "snapshots are written as BINARYPROTO; HDF5 is not written yet"))
     return told
+
+
+def _differs(param: Any, name: str) -> bool:
+    """Whether a field is set to something else than its default."""
+    default = param.DESCRIPTOR.fields_by_name[name].default_value
+    return bool(param.HasField(name) and getattr(param, name) != default)

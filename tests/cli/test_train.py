@@ -169,6 +169,13 @@ def test_faults_are_one_sentence_and_status_2(project, netcli, arguments, messag
     assert not (project.folder / "runs").exists()
 
 
+def test_a_solver_that_leaves_max_iter_to_its_program(project, netcli):
+    project.write(without="max_iter")
+    _, _, err = netcli("train", project.solver)
+    assert err == f"netcli: {project.solver}: the solver needs max_iter, its iterations; --set gives one\n"
+    assert netcli("train", project.solver, "-q", "--set", "max_iter=1")[0] == 0
+
+
 def test_a_folder_that_can_not_be_written_for_snapshots(project, netcli):
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")

@@ -86,7 +86,7 @@ WRONG = [
     ),
     (
         "base_lr: 0.1 lr_policy: 'plateau'",
-        f's.prototxt:7: lr_policy "plateau" is of Intel\'s Caffe and not known here; there are {KNOWN}',
+        f's.prototxt:7: lr_policy "plateau" is SSD\'s and not known here; there are {KNOWN}',
     ),
     (
         "base_lr: 0.1",

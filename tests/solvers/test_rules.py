@@ -200,6 +200,7 @@ WRONG = [
     ("type: 'Adam' momentum: 1", "Adam needs a momentum of at least 0 and below 1, got 1"),
     ("type: 'ADAM'", "there is no solver type 'ADAM'; did you mean 'Adam'?"),
     ("type: 'Nestrov'", "there is no solver type 'Nestrov'; did you mean 'Nesterov'?"),
+    ("type: 'AdamW'", f"solver type 'AdamW' is jolibrain's and not known here; there are {', '.join(sorted(RULES))}"),
     ("iter_size: 0", "iter_size is at least 1, got 0"),
     ("regularization_type: 'l2'", "there is no regularization_type \"l2\"; did you mean 'L2'?"),
     ("regularization_type: 'elastic'", 'there is no regularization_type "elastic"; there are L2 and L1'),
