@@ -1,9 +1,8 @@
 """Random messages of the schema, for property tests; and how lines are held against a message."""
 
 from google.protobuf.descriptor import FieldDescriptor as Field
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
-
-from netcli.prototxt import schema
 
 SCALARS = {
     Field.CPPTYPE_INT32: st.integers(-(2**31), 2**31 - 1),
@@ -32,10 +31,9 @@ def values(field):
 @st.composite
 def filled(draw, descriptor, depth=3):
     """A message of this type with some fields set, and messages in it so many levels deep."""
-    message = schema.message_class(descriptor.name)()
-    fields = draw(
-        st.lists(st.sampled_from(list(descriptor.fields)), min_size=1, max_size=5, unique_by=lambda field: field.number)
-    )
+    message = GetMessageClass(descriptor)()
+    any_field = st.sampled_from(list(descriptor.fields))
+    fields = draw(st.lists(any_field, min_size=1, max_size=5, unique_by=lambda field: field.number))
     for field in {*fields, *(field for field in descriptor.fields if field.is_required)}:
         count = draw(st.integers(1, 3)) if field.is_repeated else 1
         if field.message_type is not None:

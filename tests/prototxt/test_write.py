@@ -10,9 +10,9 @@ from netcli.prototxt import parse, schema, to_text
 from netcli.prototxt.write import float_text
 from prototxt.messages import assert_lines_match, filled
 
-ALL = [schema.message_class(name).DESCRIPTOR for name in schema.message_names()]
-FILES = [each.DESCRIPTOR for each in (schema.NetParameter, schema.SolverParameter, schema.LayerParameter)]
-MESSAGES = st.one_of(st.sampled_from(ALL), st.sampled_from(FILES)).flatmap(filled)
+FILES = ["NetParameter", "SolverParameter", "LayerParameter"]
+NAMES = st.one_of(st.sampled_from(schema.message_names()), st.sampled_from(FILES))
+MESSAGES = NAMES.flatmap(lambda name: filled(schema.message_class(name).DESCRIPTOR))
 
 
 @settings(max_examples=300, deadline=None)

@@ -17,6 +17,7 @@ TYPES = {
     "RMSPROP": "RMSProp",
     "ADADELTA": "AdaDelta",
     "ADAM": "Adam",
+    "SAG": "SAG",  # NVCaffe
 }
 
 
