@@ -6,6 +6,7 @@ click command called `command`.  Its file is read only when it is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import pkgutil
@@ -39,7 +40,8 @@ class Warnings(logging.Handler):
     """Warnings on stderr, one line each, in the form of errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+        with contextlib.suppress(OSError):  # a terminal that is gone ends no training
+            click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

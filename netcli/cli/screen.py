@@ -29,8 +29,7 @@ class Screen:
         self._line = ""
         self._next = 0.0  # when progress may be told again
         # A warning goes to another stream: the line it would run into is taken away first.
-        self._filter = self._make_way
-        logging.getLogger("netcli").addFilter(self._filter)
+        logging.getLogger("netcli").addFilter(self._make_way)
 
     def due(self) -> bool:
         """Whether it is time to tell progress; so that callers need not make a line that nobody sees."""
@@ -65,7 +64,7 @@ class Screen:
 
     def close(self) -> None:
         self.clear()
-        logging.getLogger("netcli").removeFilter(self._filter)
+        logging.getLogger("netcli").removeFilter(self._make_way)
 
     def _make_way(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
         self.clear()

@@ -10,6 +10,7 @@ At each step the hooks are called by their `order`, those of one order as they w
 
 from __future__ import annotations
 
+import inspect
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -70,4 +71,4 @@ class Hook:
         """Once, whatever happened: close what is open."""
 
 
-STEPS = tuple(name for name in vars(Hook) if name.islower() and name != "order" and not name.startswith("_"))
+STEPS = tuple(name for name, value in vars(Hook).items() if inspect.isfunction(value))

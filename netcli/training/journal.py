@@ -41,7 +41,10 @@ class Journal:
         stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
         line = f"I{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {where}] {text}\n"
         if self.to_stderr:
-            sys.stderr.write(line)
+            try:
+                sys.stderr.write(line)
+            except OSError:  # whoever read it has gone
+                self.to_stderr = False
         if self._file is None:
             self._waiting.append(line)
         else:
