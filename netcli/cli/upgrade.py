@@ -24,7 +24,7 @@ def command(source: str, target: str) -> None:
     and solver_type are rewritten; all else means what it meant.  Comments are not kept, but where nothing is old
     the text is written as it stands.
     """
-    text = upgraded_text(source)
+    text = upgraded_text(source).encode("utf-8", "surrogateescape")
     if target == STDOUT:
         click.echo(text, nl=False)
         return
@@ -32,7 +32,7 @@ def command(source: str, target: str) -> None:
         raise NetcliError("is a folder; OUT is the file to write", place=Place(target))
 
     def write(stream: BinaryIO) -> None:
-        stream.write(text.encode("utf-8", "surrogateescape"))
+        stream.write(text)
 
     atomic_write(target, write)
 
