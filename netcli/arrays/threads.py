@@ -73,7 +73,7 @@ def pins() -> dict[str, str]:
 
 def _apply() -> None:
     global _blas
-    import numpy  # noqa: F401, ICN001  # only a BLAS that is there can be held
+    import numpy  # noqa: F401  # only a BLAS that is there can be held
     from threadpoolctl import ThreadpoolController  # looks through the process's libraries: not for every import
 
     if _openmp is not None:

@@ -9,7 +9,7 @@ costs less than a hundredth of the product.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from netcli.arrays.layout import Shape, count_of
@@ -55,7 +55,7 @@ class Conv:
         self._backward_data = fastest(self._backward_data_in, layouts)
         self._weights_gradient = WeightsGradient(
             fastest(self._backward_weights_in, self._layouts_for_weights(layouts)),
-            self._weights_inputs,
+            partial(_weights_inputs, x_shape, self.y_shape),
             (plain(self.w_shape), plain(self.grouped)),
             self.b,
         )
@@ -119,10 +119,6 @@ class Conv:
         program.execute(self._backward_data, {dnnl.ARG_DIFF_DST: dy, dnnl.ARG_WEIGHTS: w}, {dnnl.ARG_DIFF_SRC: dx})
         return program
 
-    def _weights_inputs(self, program: Program) -> dict[int, Memory]:
-        x, dy = program.port(activation(self.x_shape)), program.port(activation(self.y_shape))
-        return {dnnl.ARG_SRC: x, dnnl.ARG_DIFF_DST: dy}
-
     # -- the plan
 
     def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
@@ -136,3 +132,8 @@ class Conv:
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
         self._weights_gradient.run(x, dy, dw, db, add)
+
+
+def _weights_inputs(x_shape: Shape, y_shape: Shape, program: Program) -> dict[int, Memory]:
+    x, dy = program.port(activation(x_shape)), program.port(activation(y_shape))
+    return {dnnl.ARG_SRC: x, dnnl.ARG_DIFF_DST: dy}

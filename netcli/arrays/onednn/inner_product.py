@@ -10,7 +10,7 @@ filters (13, GEMM 39); for the weights, GEMM (11).
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from netcli.arrays.layout import Shape, count_of
@@ -41,7 +41,7 @@ class InnerProduct:
             self._backward_data = fast(Operation("inner_product_backward_data", self.x, self.w, self.y, hint))
         self._weights_gradient = WeightsGradient(
             fast(Operation("inner_product_backward_weights", self.x, self.w, self.b, self.y, hint)),
-            self._weights_inputs,
+            partial(_weights_inputs, (x_shape, self.x), (self.y_shape, self.y)),
             (self.w_port, self.w),
             self.b,
         )
@@ -71,12 +71,6 @@ class InnerProduct:
             inputs, output = {dnnl.ARG_DIFF_DST: dy, dnnl.ARG_WEIGHTS: w}, dnnl.ARG_DIFF_SRC
         _execute_into(program, self.x_shape, self.x, self._backward_data, inputs, output)
         return program
-
-    def _weights_inputs(self, program: Program) -> dict[int, Memory]:
-        return {
-            dnnl.ARG_SRC: _matrix(program, self.x_shape, self.x),
-            dnnl.ARG_DIFF_DST: _matrix(program, self.y_shape, self.y),
-        }
 
     # -- the plan
 
@@ -109,3 +103,7 @@ def _execute_into(
         result = program.temporary(plain(shape))
         program.execute(operation, inputs, {output: program.seen_as(result, matrix)})
         program.reorder(result, target)
+
+
+def _weights_inputs(x: tuple[Shape, Desc], y: tuple[Shape, Desc], program: Program) -> dict[int, Memory]:
+    return {dnnl.ARG_SRC: _matrix(program, *x), dnnl.ARG_DIFF_DST: _matrix(program, *y)}

@@ -24,6 +24,9 @@ from netcli.arrays.ops import Unsupported
 
 WHEEL = "onednn-cpu-gomp"
 FILE = "libdnnl.so.3"
+# Equal layers of a net share generated code.  oneDNN would keep 1024, some 100 MB of shapes long gone in a net
+# that is reshaped for every image.
+CACHED_PRIMITIVES = 256
 
 
 class OneDNNError(RuntimeError):
@@ -55,6 +58,7 @@ class Library:
             function = getattr(self.call, f"dnnl_{name}")
             function.restype, function.argtypes = result, arguments
         self.isa = dnnl.ISA.get(self.call.dnnl_get_effective_cpu_isa(), "unknown")
+        self.call.dnnl_set_primitive_cache_capacity(CACHED_PRIMITIVES)
         self.engine = self.new("engine_create", dnnl.CPU, 0)
         self.stream = self.new("stream_create", self.engine, dnnl.STREAM_IN_ORDER)
 

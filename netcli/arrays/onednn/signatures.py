@@ -38,6 +38,7 @@ WINDOW = (Dims, Dims, Dims, Dims)  # strides, dilations, padding before and behi
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "version": (POINTER(Version), ()),
     "get_effective_cpu_isa": (c_int, ()),
+    "set_primitive_cache_capacity": (c_int, (c_int,)),
     "engine_create": (c_int, (NEW, c_int, c_size_t)),
     "stream_create": (c_int, (NEW, HANDLE, c_uint)),
     "memory_desc_create_with_tag": (c_int, (NEW, c_int, Dims, c_int, c_int)),

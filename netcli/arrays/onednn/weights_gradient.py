@@ -14,7 +14,8 @@ class WeightsGradient:
     """One program for each choice of what is wanted, made when first asked for: most nets ask for one.
 
     operation: gives both gradients.
-    inputs: declares x and dy, the first arrays of a call, as the arguments of the operation.
+    inputs: declares x and dy, the first arrays of a call, as the arguments of the operation.  It must not hold
+        the plan: in a circle of references a plan, and the arrays it looks at, would outlive its last use.
     w: the filters' layout as an array, and the same memory as the operation sees it.
     b: the biases' layout, or None.
     """
