@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from netcli.errors import suggestion
+from netcli.prototxt.upgrade.v1 import PARAMS
 
 FEW_VALUES = 8  # an enum of more is not listed
 FEW_FIELDS = 3
@@ -23,12 +24,14 @@ def unknown_field(name: str, opened: Sequence[tuple[Descriptor, int]]) -> str:
     for around, _ in reversed(opened[:-1]):
         if name in around.fields_by_name:
             return f"{fault}, {around.name} has; is the block opened at line {line} not closed?"
+    if here.name == "LayerParameter" and name in PARAMS:
+        return f"{fault}; that is the old form of param {{ {PARAMS[name]} }}"
     near = suggestion(name, here.fields_by_name)
     inside = [each.name for each in here.fields if each.message_type and name in each.message_type.fields_by_name]
     if not inside or name.lower() in near:
         return fault + near
     listed = ", ".join(inside) if len(inside) <= FEW_FIELDS else f"{', '.join(inside[:FEW_FIELDS])} ..."
-    return f"{fault}; it belongs into {listed}"
+    return f"{fault}; it belongs in {listed}"
 
 
 def unknown_value(field: str, enum: Any, found: str, *, quoted: bool) -> str:

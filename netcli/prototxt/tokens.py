@@ -22,12 +22,13 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 NAME, NUMBER, STRING, MARK, OTHER = 1, 2, 3, 4, 5
+SHOWN = 60  # characters of a token that a message shows
 
 
 class Tokens:
     """The tokens of a text, one at a time.
 
-    kind, token, at: the token that is not yet used, "" at the end of the text, and its offset.
+    kind, token: the token that is not yet used; "" at the end of the text.
     """
 
     def __init__(self, text: str, file: str | None) -> None:
@@ -40,10 +41,9 @@ class Tokens:
     def step(self) -> str:
         """Move on to the next token; returns the one just used."""
         used = self.token
-        found = next(self._tokens)
-        self.kind: int = found.lastindex or OTHER
-        self.token = found[self.kind]
-        self.at = found.start(self.kind)
+        self._found = next(self._tokens)
+        self.kind: int = self._found.lastindex or OTHER
+        self.token = self._found[self.kind]
         return used
 
     @property
@@ -52,7 +52,7 @@ class Tokens:
 
     def line(self) -> int:
         """The line of the token, from 1."""
-        return bisect_left(self._newlines, self.at) + 1
+        return bisect_left(self._newlines, self._found.start(self.kind)) + 1
 
     def items(self) -> Iterator[None]:
         """The items of a list in brackets; whoever iterates uses up the tokens of each."""
@@ -83,7 +83,8 @@ class Tokens:
         if self.ended:
             return "the end of the file"
         if self.kind in (NAME, NUMBER, STRING):
-            return self.token
+            token = self.token if len(self.token) <= SHOWN else f"{self.token[:SHOWN]}..."
+            return token.encode("utf-8", "backslashreplace").decode()  # bytes that are not UTF-8 can't be printed
         if self.token in "\"'":
             return f"a string without its closing {self.token}"
         return f"'{self.token}'" if self.token.isprintable() else f"the character {self.token!a}"

@@ -13,8 +13,8 @@ from netcli.prototxt.strings import unquote
 from netcli.prototxt.tokens import NAME, NUMBER, STRING, Tokens, name_of
 
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*")  # hexadecimal, octal, decimal
-_FLOAT = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?")
 _LEADING_ZEROS = re.compile(r"0\d+")  # octal as a whole number, and so refused where a float is wanted
+_FLOAT = re.compile(r"(?!0\d+\Z)(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?")
 _NOT_FINITE = ("inf", "infinity", "nan")
 _BOOLS = {"true": True, "True": True, "t": True, "false": False, "False": False, "f": False}
 
@@ -61,9 +61,8 @@ def _float(tokens: Tokens, field: FieldDescriptor) -> float:
     if tokens.kind == NAME and tokens.token.lower() in _NOT_FINITE:
         return float(sign + tokens.step())
     if tokens.kind != NUMBER or not _FLOAT.fullmatch(tokens.token):
-        raise tokens.wrong(field, "a number", sign + tokens.found())
-    if _LEADING_ZEROS.fullmatch(tokens.token):
-        raise tokens.wrong(field, "a decimal number without zeros before it")
+        zeros = " without zeros before it" if _LEADING_ZEROS.fullmatch(tokens.token) else ""
+        raise tokens.wrong(field, f"a number{zeros}", sign + tokens.found())
     return float(sign + tokens.step().rstrip("fF"))
 
 

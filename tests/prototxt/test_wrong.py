@@ -59,6 +59,13 @@ def test_bytes_that_are_not_utf8_matter_in_strings_alone(tmp_path):
     assert read_net(str(path)).message.name == "caf"
     path.write_bytes('# comment\nname: "caf\xe9"'.encode("latin-1"))
     assert fault(read_net, path) == "2: NetParameter.name takes UTF-8 text, found the byte 0xe9"
+    path.write_bytes('force_backward: "\xe9"'.encode("latin-1"))
+    assert fault(read_net, path) == '1: NetParameter.force_backward takes true or false, found "\\udce9"'
+
+
+def test_long_tokens_are_cut_in_messages():
+    with pytest.raises(PrototxtError, match=r":1: NetParameter.force_backward takes true or false, found x{60}\.\.\.$"):
+        parse(f"force_backward: {'x' * 1000}", schema.NetParameter)
 
 
 def test_a_text_without_a_file():
