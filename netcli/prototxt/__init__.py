@@ -1,7 +1,7 @@
 """Prototxt files: schema, text with its lines, upgrade of old forms."""
 
+from netcli.prototxt.files import find_file, kind, read, read_net, read_solver, read_text
 from netcli.prototxt.lines import Document, Lines
-from netcli.prototxt.read import find_file, kind, read, read_net, read_solver, read_text
 from netcli.prototxt.text import parse
 from netcli.prototxt.upgrade import upgrade_net, upgrade_solver
 from netcli.prototxt.write import to_text
