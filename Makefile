@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench lock wheels clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/python tools/demo.py
@@ -24,14 +24,25 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tools.bench
 
+UV := $(VENV)-lock/bin/uv
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+
 # A lock holds every package with its version and hashes, for Python 3.10 to 3.13.
-lock:
-	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+lock: $(UV)
+	$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
 		--upgrade pyproject.toml tools/lock/build.in --output-file tools/lock/run.txt
-	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+	$(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
 		--upgrade --constraint tools/lock/run.txt --extra test pyproject.toml tools/lock/build.in --output-file tools/lock/test.txt
-	rm -rf $(VENV)-lock
+
+# Every package of the lock has a wheel for each Python that is promised.
+wheels: $(UV)
+	for version in 3.10 3.11 3.12 3.13; do \
+		$(UV) pip install --quiet --dry-run --target build/wheels --python-version $$version --python-platform x86_64-manylinux_2_28 \
+			--only-binary :all: --require-hashes -r tools/lock/test.txt && echo "Python $$version: every wheel is there" || exit 1; \
+	done
 
 $(VENV)/run.stamp: tools/lock/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit(f"netcli needs Python 3.10 or later; $(PYTHON) is {sys.version.split()[0]}")'
@@ -47,4 +58,4 @@ $(VENV)/test.stamp: tools/lock/test.txt $(VENV)/run.stamp
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lock build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
