@@ -189,10 +189,11 @@ class Program:
         """Execute on these arrays, one for each port."""
         if any(map(is_not, arrays, self._arrays)) or not self._arrays:
             self._bind(arrays)
-        if (self._slots or self._pads) and not self._scratch_is_here():
-            self._place_scratch()
         for copy in self._before:
             copy()
+        # After the copies, which are programs too and may have made the scratch memory grow.
+        if (self._slots or self._pads) and not self._scratch_is_here():
+            self._place_scratch()
         for call in self._calls:
             status = self._execute(*call)
             if status:

@@ -1,0 +1,74 @@
+import json
+import re
+from functools import cache
+
+import pytest
+from click.testing import CliRunner
+
+from netcli.arrays.onednn import library
+from netcli.arrays.ops import BODIES, Unsupported
+from netcli.cli import doctor
+
+
+def run(*options):
+    result = CliRunner().invoke(doctor.command, list(options), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def no_library(monkeypatch):
+    def absent():
+        raise Unsupported("the package onednn-cpu-gomp is missing")
+
+    monkeypatch.setattr(library, "_load", cache(library._load.__wrapped__))
+    monkeypatch.setattr(library, "find", absent)
+
+
+def test_every_op_is_probed():
+    assert {op for op, _ in doctor.PROBES.values()} == set(BODIES)
+
+
+def test_text():
+    lines = run().splitlines()
+    first = dict(re.split(r" {2,}", line, maxsplit=1) for line in lines[: lines.index("")])
+    assert first["python"].startswith("3.")
+    assert "usable" in first["processors"]
+    assert int(first["threads"]) >= 1
+    assert {"netcli", "numpy", "cpu", "oneDNN", "memory", "GPU"} <= set(first)
+    ops = lines[lines.index("") + 2 :]
+    assert [re.split(r" {2,}", line)[0] for line in ops] == list(doctor.PROBES)
+    assert all(re.search(r"  (onednn|plain)(: .+)?$", line) for line in ops)
+
+
+def test_json():
+    found = json.loads(run("--json"))
+    assert set(found) == {"versions", "cpu", "threads", "onednn", "blas", "variables", "memory", "gpu", "ops"}
+    assert found["cpu"]["usable"] >= 1
+    assert found["memory"]["total"] is None or found["memory"]["total"] > 1 << 28
+    assert found["ops"]["sgd"] == {"served_by": "plain"}
+    assert found["ops"]["activation (elu)"]["served_by"] == "plain"
+
+
+@pytest.mark.usefixtures("no_library")
+def test_a_missing_library_is_named():
+    found = json.loads(run("--json"))
+    assert found["onednn"] == {"reason": "the package onednn-cpu-gomp is missing"}
+    assert found["ops"]["conv"] == {"served_by": "plain", "declined": "the package onednn-cpu-gomp is missing"}
+    assert "oneDNN" in run()
+    assert re.search(r"^conv +plain: the package onednn-cpu-gomp is missing$", run(), re.MULTILINE)
+
+
+def test_a_pinned_blas_is_told(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert re.search(r"^OPENBLAS_CORETYPE +Haswell .*unset it", run(), re.MULTILINE)
+
+
+def test_other_processors(monkeypatch):
+    """No /proc, no affinity: another system."""
+    monkeypatch.setattr(doctor, "_lines", lambda path: [])
+    found = doctor.report()
+    assert found["cpu"]["name"]
+    assert found["cpu"]["instructions"] == []
+    assert found["memory"]["total"] is None
+    assert "unknown" in "\n".join(doctor._text(found))
