@@ -12,6 +12,7 @@ import numpy as np
 from netcli.errors import NetcliError
 from netcli.net import Net
 from netcli.training.hooks import Hook, Order
+from netcli.training.position import Position
 
 if TYPE_CHECKING:
     from netcli.training.trainer import Trainer
@@ -33,13 +34,10 @@ class Guard(Hook):
     def __init__(self, rebuild: Callable[[Net], Net], stop: bool = True) -> None:
         self.rebuild = rebuild
         self.stop = stop
-        self._positions: dict[str, int] = {}
-        self._passes = 0
         self._warned = False
 
     def before(self, run: Trainer) -> None:
-        self._positions = run.net.positions()
-        self._passes = run.net.context.passes
+        self._before = Position.of(run.net)
 
     def computed(self, run: Trainer) -> None:
         if math.isfinite(run.loss) or self._warned:
@@ -63,8 +61,7 @@ class Guard(Hook):
         except (NetcliError, MemoryError) as fault:
             return f"where it began can't be told ({fault})"
         try:
-            net.seek(self._positions)
-            net.context.passes = self._passes
+            self._before.seek(net)
             for _ in range(run.solver.param.iter_size):
                 if cause := first_bad(net):
                     return cause

@@ -17,6 +17,7 @@ from netcli.arrays.threads import thread_count
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema
 from netcli.snapshots import SolverState, read_weights
+from netcli.training.position import Position
 
 if TYPE_CHECKING:
     from netcli.net import Net
@@ -40,11 +41,12 @@ def capture(run: Trainer, learned_net: str) -> SolverState:
 def _run_state(run: Trainer) -> Any:
     record = environment(run.net)
     record.random_seed = run.net.context.seed
-    record.passes = run.net.context.passes
     record.loss_window.extend(run.losses)
-    tests = run.test_positions or [net.positions() for net in run.tests]
-    for name, positions in zip(_net_names(run), [run.net.positions(), *tests], strict=True):
-        for layer, records in positions.items():
+    train, tests = Position.of(run.net), run.before_tests or [Position.of(net) for net in run.tests]
+    record.passes = train.passes
+    record.test_passes.extend(test.passes for test in tests)
+    for name, position in zip(_net_names(run), [train, *tests], strict=True):
+        for layer, records in position.records.items():
             record.positions.add(net=name, layer=layer, records=records)
     return record
 
@@ -64,10 +66,13 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
     if not is_ours(state):
         return
     _warn_of_differences(state.run, environment(run.net), path)
-    run.net.context.passes = state.run.passes
     run.losses.extend(state.run.loss_window)
-    for name, net in zip(_net_names(run), [run.net, *run.tests], strict=True):
-        net.seek({p.layer: p.records for p in state.run.positions if p.net == name})
+    passes = [state.run.passes, *state.run.test_passes]
+    # A test net that the run did not have then begins as it would in a new run.
+    passes += [0] * (1 + len(run.tests) - len(passes))
+    for name, net, made in zip(_net_names(run), [run.net, *run.tests], passes, strict=False):
+        records = {p.layer: p.records for p in state.run.positions if p.net == name}
+        Position(records, made).seek(net)
 
 
 def is_ours(state: SolverState) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from netcli.training.hooks import Hook, Order
+from netcli.training.position import Position
 from netcli.training.scores import score
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ class Tests(Hook):
 
     def run_all(self, run: Trainer) -> None:
         """Test every net, until something stops the run."""
-        run.test_positions = [net.positions() for net in run.tests]
+        run.before_tests = [Position.of(net) for net in run.tests]
         for index, (net, batches) in enumerate(zip(run.tests, self.batches, strict=True)):
             run.tell("testing", index)
             run.tell("tested", index, score(net, batches, lambda _: self._goes_on(run)))
             if not run.goes_on():
                 return  # the positions from before the tests stay, for the snapshot at the stop
-        run.test_positions = None
+        run.before_tests = None
 
     def _goes_on(self, run: Trainer) -> bool:
         run.tell("poll")

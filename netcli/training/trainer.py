@@ -11,6 +11,7 @@ import numpy as np
 from netcli.net import Net
 from netcli.solvers import Solver
 from netcli.training.hooks import STEPS, Hook
+from netcli.training.position import Position
 
 
 class Trainer:
@@ -37,7 +38,7 @@ class Trainer:
         self.losses: deque[float] = deque(maxlen=solver.param.average_loss)
         self.stopped: str | None = None
         self.wants_snapshot = False
-        self.test_positions: list[dict[str, int]] | None = None  # see Note [Interrupted tests]
+        self.before_tests: list[Position] | None = None  # while tests run; see Note [Interrupted tests]
         self.hooks: list[Hook] = []
         self._calls: dict[str, list[Callable[..., None]]] = {}
         self.add(hooks)

@@ -41,7 +41,32 @@ def test_the_same_numbers_from_any_snapshot(project, rule):
         assert same(again[1], history)
         assert again[2] == [score for score in scores if score[0] >= iteration]
         assert again[3] == losses[iteration:]
-        assert again[4] == pytest.approx(window)
+        assert again[4] == window
+
+
+def test_several_test_nets_each_with_draws_of_its_own(project):
+    """A test net's data and draws go on where they were, also where it has no source but DummyData."""
+    noise = project.folder / "noise.prototxt"
+    noise.write_text("""
+        layer {
+          name: "noise" type: "DummyData" top: "data" top: "label"
+          dummy_data_param {
+            shape { dim: 3 dim: 1 dim: 5 dim: 5 } data_filler { type: "gaussian" }
+            shape { dim: 3 } data_filler { type: "constant" }
+          }
+        }
+        layer { name: "ip1" type: "InnerProduct" bottom: "data" top: "ip1" inner_product_param { num_output: 8 } }
+        layer { name: "ip2" type: "InnerProduct" bottom: "ip1" top: "ip2" inner_product_param { num_output: 3 } }
+        layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip2" bottom: "label" top: "loss" }
+    """)
+    project.write(f'test_net: "{noise}" test_iter: 2 test_iter: 5 test_iter: 3 snapshot: 1')
+    weights, _, scores, _, _ = run_from(project)
+    assert [index for _, index, _, _ in scores] == [0, 1, 2] * 4
+    assert len({loss for _, index, loss, _ in scores if index == 0}) == 4
+    for iteration in (3, 8):
+        again = run_from(project, f"{project.prefix}_iter_{iteration}.solverstate")
+        assert same(again[0], weights)
+        assert again[2] == [score for score in scores if score[0] >= iteration]
 
 
 def test_a_snapshot_asked_for_in_the_middle_of_a_test(project):
@@ -51,7 +76,7 @@ def test_a_snapshot_asked_for_in_the_middle_of_a_test(project):
         batches = 0
 
         def poll(self, run):
-            if run.test_positions is not None and run.iteration == 8:
+            if run.before_tests is not None and run.iteration == 8:
                 self.batches += 1
                 run.wants_snapshot = self.batches == 3
 
@@ -64,7 +89,7 @@ def test_a_snapshot_asked_for_in_the_middle_of_a_test(project):
 def test_a_stop_in_the_middle_of_a_test(project):
     class Stop(Hook):
         def poll(self, run):
-            if run.test_positions is not None and run.iteration == 8:
+            if run.before_tests is not None and run.iteration == 8:
                 run.stopped = "SIGTERM"
 
     weights, _, scores, _, _ = run_from(project)
