@@ -38,7 +38,6 @@ class DummyData(Layer):
             fillers.check(filler, shape, "dummy_data_param.data_filler")
             blob.reshape(shape)  # here and not in reshape, which would undo what a program has made of it
         self._tops = list(top)
-        self._has_constants = False
 
     def _shapes(self, tops: int) -> list[Shape]:
         given = [name for name in LEGACY if getattr(self.p, name)]
@@ -68,11 +67,8 @@ class DummyData(Layer):
         for blob, filler in zip(self._tops, self.fillers, strict=True):
             if _is_constant(filler):
                 blob.data[...] = 0 if filler is None else filler.value
-        self._has_constants = True
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if not self._has_constants:  # a net that looks at another's parameters fills none
-            self.fill()
         for i, (blob, filler) in enumerate(zip(top, self.fillers, strict=True)):
             if not _is_constant(filler):
                 draws = random.stream(self.context.seed, f"data {self.name}", i, self.context.passes)

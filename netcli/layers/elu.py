@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netcli.arrays.layout import Shape
 from netcli.blob import Blob
-from netcli.layers.base import Layer, layer
+from netcli.layers.base import layer
+from netcli.layers.neuron import Activation
 
 
 @layer("ELU", param="elu_param")
-class ELU(Layer):
+class ELU(Activation):
     """y = x where x > 0, alpha * (exp(x) - 1) elsewhere.
 
     bottom  x      any shape
@@ -22,18 +22,7 @@ class ELU(Layer):
     param   alpha  -y as x falls; default 1; in place it should be >= 0, for then y keeps the sign of x
     """
 
-    in_place = True
+    kind = "elu"
 
-    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
-        return bottom_shapes
-
-    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        super().reshape(bottom, top)
-        self.plan = self.ops.activation("elu", bottom[0].shape, self.p.alpha, self.dtype)
-
-    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.plan.forward(bottom[0].data, top[0].data)
-
-    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        if propagate_down[0]:
-            self.plan.backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff)
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.alpha = self.p.alpha

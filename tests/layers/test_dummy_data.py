@@ -34,13 +34,6 @@ def test_a_constant_top_keeps_what_a_program_puts_there():
     np.testing.assert_array_equal(data.forward()[0], 1)
 
 
-def test_a_constant_top_is_filled_even_where_parameters_are_not():
-    data = run(SHAPE + " data_filler { value: 5 }")
-    data.layer._has_constants = False
-    data.top[0].data.fill(0)
-    np.testing.assert_array_equal(data.forward()[0], 5)
-
-
 def test_draws_depend_on_seed_top_and_pass_alone():
     first, again, other = run(SHAPE + GAUSSIAN, tops=2), run(SHAPE + GAUSSIAN, tops=2), run(SHAPE + GAUSSIAN, 2, seed=1)
     a, b = first.forward()

@@ -22,6 +22,15 @@ def test_the_first_owns():
     assert a.diff_buffer is b.diff_buffer
 
 
+def test_a_net_that_looks_at_anothers_parameters_fills_its_own_data():
+    text = "layer { name: 'x' type: 'DummyData' top: 'x' dummy_data_param { shape { dim: 2 } data_filler { value: 5 } } }"
+    other = net(text)
+    other.blobs["x"].data.fill(1)
+    mine = net(text, shared_with=other)
+    mine.forward()
+    assert (mine.blobs["x"].data == 5).all()
+
+
 def test_the_owners_filler_counts():
     other = twins().replace("name: 'b'", "prelu_param { filler { value: 9 } } name: 'b'")
     assert (net(other).params["b"][0].data == 0.25).all()
