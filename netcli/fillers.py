@@ -13,6 +13,7 @@ import numpy as np
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.errors import NetcliError, suggestion
+from netcli.prototxt.fork_fields import refuse_fork_fields
 
 FAN_IN, FAN_OUT, AVERAGE = 0, 1, 2  # VarianceNorm in caffe.proto
 
@@ -22,7 +23,10 @@ def check(filler: Any, shape: Shape, field: str | None = None) -> None:
 
     field: the path of the filler below its layer, such as "convolution_param.weight_filler".
     """
-    fault = None if filler is None else _fault(filler, shape)
+    if filler is None:
+        return
+    refuse_fork_fields(filler, field)
+    fault = _fault(filler, shape)
     if fault is not None:
         message, name = fault
         raise NetcliError(message, field=None if field is None else f"{field}.{name}")
@@ -33,9 +37,6 @@ def _fault(filler: Any, shape: Shape) -> tuple[str, str] | None:
     kind = filler.type
     if kind not in FILLERS:
         return f"there is no filler '{kind}'{suggestion(kind, FILLERS)}", "type"
-    for name, default in (("scale", 1), ("alpha", 0)):
-        if getattr(filler, name) != default:
-            return f"{name} {getattr(filler, name):g} of a fork of Caffe is not in netcli yet", name
     if kind == "gaussian":
         return _gaussian_fault(filler, shape)
     if filler.sparse != -1:

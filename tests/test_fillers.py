@@ -154,7 +154,7 @@ def test_draws_depend_on_the_seed():
             "sparse goes with the gaussian filler only, not with 'xavier'",
         ),
         ({"type": "uniform", "min": 2}, (2, 3), "min", "a uniform filler needs min <= max, got min 2 and max 1"),
-        ({"type": "msra", "alpha": 0.25}, (2, 3), "alpha", "alpha 0.25 of a fork of Caffe is not in netcli yet"),
+        ({"type": "msra", "alpha": 0.25}, (2, 3), "alpha", "alpha, a field of caffe-windows, is not in netcli yet"),
         ({"type": "msra"}, (), "type", "the msra filler needs at least one axis, the parameter has none"),
         (
             {"type": "bilinear"},

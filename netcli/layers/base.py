@@ -20,7 +20,8 @@ from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob
-from netcli.errors import NetcliError, ShapeError
+from netcli.errors import ShapeError
+from netcli.prototxt.fork_fields import refuse_fork_fields
 
 TRAIN, TEST = 0, 1  # Phase in caffe.proto
 
@@ -80,7 +81,9 @@ class Layer:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
     statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult and decay_mult are 0
-    not_yet: ClassVar[tuple[str, ...]] = ()  # fields of public forks that would change its result: refused where given
+    fork_fields: ClassVar[tuple[str, ...]] = ()  # fields of public forks that it reads, or that change no result;
+    # all others are refused where they are given
+    learning: Sequence[bool] = ()  # which parameters want a gradient; set by the net
 
     def __init__(self, param: Any, context: Context) -> None:
         """param: LayerParameter."""
@@ -89,20 +92,11 @@ class Layer:
         self.name: str = param.name
         self.phase: int = param.phase if param.HasField("phase") else context.phase  # a layer may name its own
         self.p: Any = getattr(param, self.param_field) if self.param_field else None
-        if self.not_yet:
-            self._refuse_not_yet()
+        if self.param_field:
+            refuse_fork_fields(self.p, self.param_field, self.fork_fields)
         self.blobs: list[Blob] = []
         self._fillers: list[Any] = []
         self.top_has_gradient: list[bool] = []  # which tops' diffs hold a gradient at backward; set by the net
-
-    def _refuse_not_yet(self) -> None:
-        for description, value in self.p.ListFields():
-            is_default = description.has_default_value and value == description.default_value
-            if description.name in self.not_yet and not is_default:
-                raise NetcliError(
-                    f"{description.name} {value} of a fork of Caffe is not in netcli yet",
-                    field=f"{self.param_field}.{description.name}",
-                )
 
     # -- what the net calls
 
@@ -178,10 +172,8 @@ class Layer:
         return blob
 
     def learns(self, index: int) -> bool:
-        """Whether parameter `index` wants a gradient: the net sets `learning` where lr_mult is 0."""
+        """Whether parameter `index` wants a gradient: not where lr_mult is 0."""
         return index >= len(self.learning) or self.learning[index]
-
-    learning: Sequence[bool] = ()
 
     def gradients(self) -> tuple[list[Any], bool]:
         """The parameters' diffs, None for one that is not learned, and whether all are summed into.
@@ -221,6 +213,3 @@ def check_arity(cls: type[Layer], bottoms: int, tops: int) -> None:
             raise ShapeError(f"takes {number} {what}{'' if number == '1' else 's'}, got {got}", field=what)
     if cls.same_count and bottoms != tops:
         raise ShapeError(f"takes as many tops as bottoms, got {bottoms} bottoms and {tops} tops", field="top")
-
-
-__all__ = ["LAYERS", "TEST", "TRAIN", "Arity", "Context", "Layer", "NetcliError", "check_arity", "layer"]

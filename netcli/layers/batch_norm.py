@@ -29,14 +29,14 @@ class BatchNorm(Neuron):
     param   eps                      default 1e-5
             moving_average_fraction  default 0.999
             use_global_stats         true: as in TEST; false: as in TRAIN; default by the phase
+            engine, use_weight_bias, bias_term  change nothing: without a filler, Intel Caffe's have no scale either
+
+    Forks have scale and shift in here too; instead of theirs a Scale layer with bias_term goes behind.
     """
 
     statistics = True
     reads_bottom = True
-    not_yet = (
-        *("scale_bias", "filler"),  # these have scale and shift here too: put a Scale layer behind instead
-        *("relu", "stats_batch_size", "update_global_stats", "disable_mean", "disable_variance"),
-    )
+    fork_fields = ("engine", "use_weight_bias", "bias_term")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape

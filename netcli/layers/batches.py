@@ -21,6 +21,8 @@ from netcli.sources.prefetch import Prefetch
 
 log = logging.getLogger("netcli")
 
+MOVED = ("scale", "mean_file", "crop_size", "mirror")  # of DataParameter and the like; the upgrade moves those of V1
+
 
 class Source(Protocol):
     """Records in order, the same number in each epoch."""
@@ -78,6 +80,14 @@ class BatchLayer(Layer):
         if self.param.data_param.prefetch < 1:
             raise ShapeError("prefetch must be at least 1 batch", field="data_param.prefetch")
         self.batch_size: int = self.p.batch_size
+        for name in MOVED:
+            if self.p.HasField(name):
+                log.warning(
+                    "layer '%s': %s in %s has no effect, as in Caffe; it stands in transform_param now",
+                    self.name,
+                    name,
+                    self.param_field,
+                )
         self.transform = Transform(
             self.param.transform_param,
             train=self.train,

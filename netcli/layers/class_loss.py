@@ -21,6 +21,7 @@ class ClassLoss(Loss):
             p       shape of x; optional
     param   loss_param.ignore_label   items with this label, which need not be a class, neither count nor learn
             loss_param.normalization  default VALID (see Normalization); BATCH_SIZE counts the axes before `axis`
+            loss_param.normalize      its old form: true is VALID, false BATCH_SIZE
 
     `score` gives a subclass p and these, in label_shape, which is that of x with 1 for the classes:
     index    each item's label, 0 where it is ignored

@@ -19,10 +19,11 @@ class Concat(Layer):
     top     y
     param   axis        default 1
             concat_dim  the same under its old name
+            engine      changes nothing
     """
 
     bottoms = (1, None)
-    not_yet = ("per_fla_fuse",)
+    fork_fields = ("engine",)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         first = bottom_shapes[0]

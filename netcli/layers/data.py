@@ -31,7 +31,11 @@ class Data(BatchLayer):
             prefetch      batches made ahead, default 4
             force_encoded_color   decode images to 3 channels; as transform_param.force_color
             rand_skip     has no effect, as in Caffe
+            scale, mean_file, crop_size, mirror   likewise: they stand in transform_param now
+            threads, parser_threads, cache, precache   change nothing
     """
+
+    fork_fields = ("threads", "parser_threads", "cache", "precache")
 
     def open_source(self) -> Source:
         if not self.p.source:

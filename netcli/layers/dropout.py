@@ -25,9 +25,10 @@ class Dropout(Neuron):
     top     y              shape of x; may be x itself
     param   dropout_ratio  0 <= ratio < 1; default 0.5
             scale_train    false (Fast R-CNN): all of that times 1 - dropout_ratio, in TRAIN and in TEST; default true
+            engine, random_seed  change nothing
     """
 
-    not_yet = ("sample_weights_test", "sqrt_scale")
+    fork_fields = ("scale_train", "engine", "random_seed")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not 0 <= self.p.dropout_ratio < 1:

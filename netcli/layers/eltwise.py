@@ -22,12 +22,14 @@ class Eltwise(Layer):
             coeff             c..., one for each bottom; default 1; MAX takes no notice of them
             stable_prod_grad  true (default): the gradient of a product is that of y times the other bottoms; false:
                               times y / x, which is faster for many bottoms, but NaN where x is 0
+            engine            changes nothing
 
     Of equals in a MAX the gradient goes to the second bottom rather than the first, and to either of them rather
     than to a later one, as in Caffe.  A bottom that is not a number makes a maximum that is none; Caffe overlooks some.
     """
 
     bottoms = (2, None)
+    fork_fields = ("engine",)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p

@@ -9,7 +9,7 @@ from netcli.arrays.layout import Shape, count_of
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer
-from netcli.layers.window import Window
+from netcli.layers.window import FORK_FIELDS, Window
 
 
 class Filters(Layer):
@@ -20,10 +20,10 @@ class Filters(Layer):
     top     y...  (*images, M, *out)
     blobs   W     b (M,) with bias_term
     param   num_output M
-            kernel_size, stride (1), pad (0), dilation (1): once, or for each axis; for two axes all but
-            dilation may be given as kernel_h, kernel_w and so on instead
+            kernel_size, stride (1), pad (0), dilation (1): once, or for each axis; for two axes in their place
+            kernel_h kernel_w, stride_h stride_w, pad_h pad_w, and TSN's dilation_h dilation_w
             group (1), axis (1), bias_term (true), weight_filler, bias_filler
-            engine, force_nd_im2col  change nothing
+            engine, force_nd_im2col  change nothing, nor do window.NO_EFFECT
 
     The op has one axis of images and at least one spatial axis: x_shape and y_shape are bottom and top as it sees them.
     """
@@ -31,10 +31,7 @@ class Filters(Layer):
     bottoms = (1, None)
     tops = (1, None)
     same_count = True
-    not_yet = (
-        *("relu", "fusion_type", "coeff", "shape_offset"),
-        *("dilation_h", "dilation_w", "filter_stride", "filter_stride_h", "filter_stride_w"),
-    )
+    fork_fields = FORK_FIELDS
 
     def weight_shape(self) -> tuple[int, int]:
         """The first two axes of W."""

@@ -10,7 +10,7 @@ from netcli.arrays.layout import Shape, count_of
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.window import Window
+from netcli.layers.window import FORK_FIELDS, Window
 
 
 @layer("Im2col", param="convolution_param")
@@ -20,9 +20,12 @@ class Im2col(Layer):
     bottom  x  (*images, C, *in): `axis` is that of the channels, the axes behind it are spatial, 1 or more
     top     y  (*images, C * count(kernel), *out), out as of Convolution; channel c of item k of the window
                is c * count(kernel) + k, items counted row by row
-    param   kernel_size, stride (1), pad (0), dilation (1), axis (1), as for Convolution; its other settings
-            change nothing
+    param   kernel_size, stride (1), pad (0), dilation (1), axis (1), and as Filters says kernel_h kernel_w,
+            stride_h stride_w, pad_h pad_w, dilation_h dilation_w
+            num_output, group, bias_term, weight_filler, bias_filler, engine, force_nd_im2col  change nothing
     """
+
+    fork_fields = FORK_FIELDS
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape

@@ -31,11 +31,14 @@ class ImageData(BatchLayer):
             new_height, new_width   size the images are brought to, without regard to their proportions; both or neither
             is_color                default true: 3 channels, BGR; else 1
             rand_skip               the first images, fewer than this by a draw, are passed over once
+            scale, mean_file, crop_size, mirror   have no effect, as in Caffe: they stand in transform_param now
+            threads, cache, precache   change nothing
 
     That every file is there is checked at the beginning; one that can't be decoded is named when its turn comes.
     """
 
     tops = 2
+    fork_fields = ("threads", "cache", "precache")
 
     def open_source(self) -> Source:
         if not self.p.source:

@@ -18,9 +18,10 @@ class InnerProduct(Layer):
     top     y  (*rows, M)
     blobs   W (M, K), or (K, M) with transpose, K being the number of items   b (M,) with bias_term
     param   num_output M, axis (1), transpose (false), bias_term (true), weight_filler, bias_filler
+            engine, negative_slope  change nothing; the latter is of a ReLU that is refused itself
     """
 
-    not_yet = ("relu", "normalize")
+    fork_fields = ("engine", "negative_slope")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p

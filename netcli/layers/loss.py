@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from netcli.blob import Blob
-from netcli.errors import ShapeError
+from netcli.errors import NetcliError, ShapeError
 from netcli.layers.base import Arity, Layer
 from netcli.prototxt import schema
+from netcli.prototxt.fork_fields import refuse_fork_fields
 
 # Probabilities are taken to be at least this in the logarithms of MultinomialLogisticLoss and InfogainLoss.
 LOG_THRESHOLD = 1e-20  # Caffe's kLOG_THRESHOLD
+
+MODES = ("FULL", "VALID", "BATCH_SIZE", "NONE")  # see Normalization
 
 
 class Loss(Layer):
@@ -51,9 +54,18 @@ class Normalization:
 
     @classmethod
     def of(cls, param: Any, default: str = "VALID") -> Normalization:
-        """From LossParameter; the old field `normalize` is VALID or BATCH_SIZE, and `normalization` goes before it."""
+        """From LossParameter; the old field `normalize` is VALID or BATCH_SIZE, and `normalization` goes before it.
+
+        Raises NetcliError for what forks have added to it.
+        """
+        refuse_fork_fields(param, "loss_param")
         if param.HasField("normalization"):
             mode = schema.LossParameter.NormalizationMode.Name(param.normalization)
+            if mode not in MODES:
+                raise NetcliError(
+                    f"normalization {mode} is not in netcli yet; {', '.join(MODES)} are",
+                    field="loss_param.normalization",
+                )
         elif param.HasField("normalize"):
             mode = "VALID" if param.normalize else "BATCH_SIZE"
         else:

@@ -27,7 +27,10 @@ class MemoryData(Layer):
     top     data    (batch_size, channels, height, width)
             label   (batch_size,)
     param   batch_size, channels, height, width   each at least 1
+            source, share_in_parallel   have no effect
     """
+
+    fork_fields = ("source", "share_in_parallel")
 
     bottoms = 0
     tops = 2

@@ -15,17 +15,20 @@ class Parameter(Layer):
     """y = w.
 
     top    y      `shape`
-    blobs  w      `shape`, zeros until weights are loaded
-    param  shape  default (), a scalar
+    blobs  w      `shape`
+    param  shape        default (), a scalar
+           blob_filler  default: zeros until weights are loaded
 
     The top is a copy, so that a layer in place over it does not change w, and gradients sum over the passes of
     iter_size; in Caffe both are the same memory, and of those passes only the last counts.
     """
 
     bottoms = 0
+    fork_fields = ("blob_filler",)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.add_blob(blob_shape(self.p.shape, "parameter_param.shape"))
+        shape = blob_shape(self.p.shape, "parameter_param.shape")
+        self.add_blob(shape, self.p.blob_filler, "parameter_param.blob_filler")
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         return [self.blobs[0].shape]

@@ -30,13 +30,13 @@ class Pooling(Layer):
             mask  optional, with MAX: h * W + w of each maximum, as floats; -1 where a window has none
     param   pool            MAX (default) or AVE; Caffe divides by the window clipped to the image with its padding
             kernel_size     or kernel_h and kernel_w; or global_pooling, the whole image
-            stride (1), pad (0)   or _h and _w; pad is less than the kernel
+            stride (1), pad (0)   or stride_h stride_w, pad_h pad_w; pad is less than the kernel
             round_mode      CEIL (default) or FLOOR; ceil_mode: false and torch_pooling: true are forks' names for FLOOR
-            engine          changes nothing
+            engine          changes nothing; nor do blobs_lr and blobs_a_min, settings of a pool that is refused
     """
 
     tops = (1, 2)
-    not_yet = ("avg_include_pad", "axis", "kernel_size_3d", "stride_3d", "pad_3d", "bin_size", "bin_h", "bin_w")
+    fork_fields = ("ceil_mode", "torch_pooling", "blobs_lr", "blobs_a_min")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.blob import Blob
+from netcli.errors import NetcliError
 from netcli.layers.base import Layer, layer
 from netcli.prototxt import schema
+
+OPERATIONS = ("SUM", "ASUM", "SUMSQ", "MEAN")
 
 
 @layer("Reduction", param="reduction_param")
@@ -23,6 +26,11 @@ class Reduction(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.operation: str = schema.ReductionParameter.ReductionOp.Name(self.p.operation)
+        if self.operation not in OPERATIONS:
+            raise NetcliError(
+                f"operation {self.operation} is not in netcli yet; {', '.join(OPERATIONS)} are",
+                field="reduction_param.operation",
+            )
         self.work = Blob((), self.dtype, device=self.context.device)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:

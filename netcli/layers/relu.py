@@ -21,8 +21,10 @@ class ReLU(Activation):
     bottom  x               any shape
     top     y               shape of x; may be x itself
     param   negative_slope  default 0; in place it should be >= 0, for then y keeps the sign of x
-            engine          changes nothing
+            engine, fuse    change nothing
     """
+
+    fork_fields = ("fuse",)
 
     kind = "relu"
 

@@ -30,7 +30,6 @@ class Scale(Neuron):
 
     bottoms = (1, 2)
     reads_bottom = True
-    not_yet = ("min_value", "max_value")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p, shape = self.p, bottom[0].shape

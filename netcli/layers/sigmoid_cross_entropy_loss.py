@@ -20,6 +20,7 @@ class SigmoidCrossEntropyLoss(Loss):
     top     loss  scalar
     param   loss_param.ignore_label   targets that are this number, their fraction cut off, neither count nor learn
             loss_param.normalization  default BATCH_SIZE, which is N, and not VALID as in other losses
+            loss_param.normalize      its old form: true is VALID, false BATCH_SIZE
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

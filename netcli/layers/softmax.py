@@ -19,8 +19,6 @@ class Softmax(Neuron):
             engine  changes nothing
     """
 
-    not_yet = ("scaling_temperature", "normalize_type")
-
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
         axis = self.axis(self.p.axis, len(shape), "softmax_param.axis")

@@ -23,6 +23,7 @@ class SoftmaxWithLoss(ClassLoss):
     top     loss       scalar
             p          shape of x; optional
     param   softmax_param.axis                       the classes; default 1
+            softmax_param.engine                     changes nothing
             loss_param.ignore_label, .normalization  as ClassLoss says
     errors  DataError for a label that is no class
     """

@@ -8,6 +8,13 @@ from typing import Any
 from netcli.arrays.layout import Shape, size_text
 from netcli.errors import ShapeError
 
+# Fields of forks that say how cuDNN or MKL is to go about it, and the slope of a ReLU that is refused itself.
+NO_EFFECT = (
+    *("cudnn_convolution_algo_seeker", "conv_algos_override", "cudnn_flavor"),
+    *("conv_algorithm", "negative_slope"),
+)
+FORK_FIELDS = ("dilation_h", "dilation_w", *NO_EFFECT)
+
 
 @dataclass(frozen=True)
 class Window:
@@ -69,13 +76,13 @@ class Window:
 def per_axis(p: Any, name: str, axes: int, *, least: int, default: int | None = None) -> Shape:
     """A setting of ConvolutionParameter for each spatial axis.
 
-    It is given once, or once for each axis, or (dilation not) as _h and _w; default None: it has to be given.
+    It is given once, or once for each axis, or as _h and _w; default None: it has to be given.
     """
     field = f"convolution_param.{name}"
     values = list(getattr(p, name))
     stem = name.removesuffix("_size")
     pair = (f"{stem}_h", f"{stem}_w")
-    given = [each for each in pair if each in p.DESCRIPTOR.fields_by_name and p.HasField(each)]
+    given = [each for each in pair if p.HasField(each)]
     if given:
         if values:
             raise ShapeError(

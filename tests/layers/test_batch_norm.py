@@ -74,7 +74,7 @@ def test_blobs_start_from_zero():
 def test_refusals():
     assert refusal("type: 'BatchNorm'", [(3,)]) == "takes a bottom of 2 axes or more, got 'x0' (3,)"
     spec = "param { lr_mult: 0 } param { lr_mult: 1 }"
-    assert refusal(layer("scale_bias: true"), [(3, 4)]) == "scale_bias True of a fork of Caffe is not in netcli yet"
+    assert refusal(layer("scale_bias: true"), [(3, 4)]) == "scale_bias, a field of NVCaffe, is not in netcli yet"
     assert refusal(f"type: 'BatchNorm' {spec}", [(3, 4)]) == (
         "param 1 has lr_mult 1, but statistics are not learned; give lr_mult: 0"
     )

@@ -48,6 +48,12 @@ CASES = [
         [(2, 2, 6, 4)],
         conv((2, 1), (0, 2)),
     ),
+    Case(
+        "dilated as TSN says",
+        layer("num_output: 3 kernel_size: 3 dilation_h: 1 dilation_w: 2"),
+        [(2, 2, 6, 7)],
+        conv((1, 1), dilation=(1, 2)),
+    ),
     Case("dilated", layer("num_output: 3 kernel_size: 3 dilation: 2"), [(2, 2, 6, 7)], conv((1, 1), dilation=(2, 2))),
     Case(
         "groups",
@@ -105,8 +111,9 @@ def test_filters_stay_when_the_image_changes():
             "kernel 3x3, dilated to 7x7, does not fit padded input 6x7 of bottom 'x0' (2, 3, 4, 5)",
         ),
         ("num_output: 2", "kernel_size is missing"),
-        ("num_output: 2 kernel_size: 2 filter_stride: 2", "filter_stride 2 of a fork of Caffe is not in netcli yet"),
+        ("num_output: 2 kernel_size: 2 filter_stride: 2", "filter_stride, a field of ParseNet, is not in netcli yet"),
         ("num_output: 2 kernel_h: 3", "kernel_w is missing, or 0"),
+        ("num_output: 2 kernel_size: 2 dilation_h: 2", "dilation_w is missing, or 0"),
         ("num_output: 2 kernel_size: 0", "kernel_size is 0; the least is 1"),
         (
             "num_output: 2 kernel_size: 3 kernel_h: 3 kernel_w: 3",

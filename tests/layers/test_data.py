@@ -100,6 +100,16 @@ def test_an_lmdb_is_read_as_one_whatever_backend_says(tmp_path, caplog):
     ]
 
 
+def test_a_transform_among_the_databases_settings_has_no_effect_and_says_so(tmp_path, caplog):
+    path = make_lmdb(tmp_path / "db", make_images(2))
+    with caplog.at_level(logging.WARNING), DataRun(data(path, 1, "scale: 0.5 mirror: true backend: LMDB")) as run:
+        np.testing.assert_array_equal(run.forward()[0], make_images(2)[:1])
+    assert caplog.messages == [
+        f"layer 'L': {name} in data_param has no effect, as in Caffe; it stands in transform_param now"
+        for name in ("scale", "mirror")
+    ]
+
+
 def test_rand_skip_has_no_effect_and_says_so(tmp_path, caplog):
     path = make_lmdb(tmp_path / "db", make_images(9))
     with caplog.at_level(logging.WARNING), DataRun(data(path, 1, "rand_skip: 8 backend: LMDB")) as run:

@@ -31,7 +31,7 @@ test_layer = case_test(CASES)
 
 def test_refusals():
     assert refusal(layer(""), [(2, 3)]) == "num_output is missing, or 0"
-    assert refusal(layer("num_output: 2 relu: true"), [(2, 3)]) == "relu True of a fork of Caffe is not in netcli yet"
+    assert refusal(layer("num_output: 2 relu: true"), [(2, 3)]) == "relu, a field of Intel Caffe, is not in netcli yet"
     assert refusal(layer("num_output: 2 axis: 2"), [(2, 3)]) == "axis 2 is not in a bottom of 2 axes"
     assert refusal(layer("num_output: 2 weight_filler { type: 'bilinear' }"), [(2, 3)]) == (
         "the bilinear filler needs 4 axes and square kernels, the parameter is (2, 3)"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from checks import Case, Run
+from checks import Case, Run, refusal
 
 KINDS = {
     "SoftmaxWithLoss": [(0, 5), (0,)],
@@ -21,3 +21,14 @@ def test_a_batch_of_none_has_loss_zero(kind, engine):
     run = Run(Case(kind, f"type: '{kind}'", arrays, gradient=(0,), loss=True), arrays, np.float32, engine=engine)
     assert run.forward()[0] == 0
     assert run.backward([1.0])[0][0].shape == (0, 5)
+
+
+@pytest.mark.parametrize("kind", ["SoftmaxWithLoss", "InfogainLoss", "SigmoidCrossEntropyLoss"])
+def test_refuses_what_forks_added_to_loss_param(kind):
+    shapes = [(2, *shape[1:]) if i < 2 else shape for i, shape in enumerate(KINDS[kind])]
+    assert refusal(f"type: '{kind}' loss_param {{ normalization: PRE_FIXED }}", shapes) == (
+        "normalization PRE_FIXED is not in netcli yet; FULL, VALID, BATCH_SIZE, NONE are"
+    )
+    assert refusal(f"type: '{kind}' loss_param {{ label_smoothing: 0.1 }}", shapes) == (
+        "label_smoothing, a field of Intel Caffe and NVCaffe, is not in netcli yet"
+    )

@@ -29,5 +29,12 @@ def test_without_a_shape_it_is_a_scalar():
     assert Run(Case("", "type: 'Parameter'", []), []).top[0].shape == ()
 
 
+def test_first_values():
+    text = "type: 'Parameter' parameter_param { shape { dim: 2 } blob_filler { value: 3 } }"
+    run = Run(Case("", text, []), [])
+    run.layer.fill()
+    np.testing.assert_array_equal(run.forward()[0], [3, 3])
+
+
 def test_refusals():
     assert refusal("type: 'Parameter' parameter_param { shape { dim: -3 } }", []) == "shape (-3,) has a size below 0"

@@ -115,7 +115,7 @@ def test_warns_of_windows_outside_the_image(caplog):
         ("kernel_size: 9", "kernel 9x9 does not fit padded input 4x5 of bottom 'x0' (2, 3, 4, 5)"),
         ("global_pooling: true kernel_size: 2", "global_pooling takes no kernel_size"),
         ("global_pooling: true stride: 2", "global_pooling takes stride 1 and pad 0, got 2x2 and 0x0"),
-        ("kernel_size: 2 avg_include_pad: false", "avg_include_pad False of a fork of Caffe is not in netcli yet"),
+        ("kernel_size: 2 avg_include_pad: false", "avg_include_pad, a field of Intel Caffe, is not in netcli yet"),
         ("pool: STOCHASTIC kernel_size: 2", "pool STOCHASTIC is not in netcli yet; MAX and AVE are"),
     ],
 )

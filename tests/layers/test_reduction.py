@@ -47,4 +47,7 @@ def test_derivative_of_the_absolute_value_at_zero_is_zero():
 
 
 def test_refusals():
+    assert refusal("type: 'Reduction' reduction_param { operation: TOPK k: 1 }", [(2, 3)]) == (
+        "operation TOPK is not in netcli yet; SUM, ASUM, SUMSQ, MEAN are"
+    )
     assert refusal("type: 'Reduction' reduction_param { axis: 2 }", [(2, 3)]) == "axis 2 is not in a bottom of 2 axes"

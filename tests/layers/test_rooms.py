@@ -1,14 +1,19 @@
 """Every layer has its test, and every setting in the schema its layer: nothing is left out unnoticed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from netcli.errors import NetcliError
+from netcli.layers.base import Context
 from netcli.layers.registry import layer_types
 from netcli.prototxt import schema
 
 HERE = Path(__file__).parent
 SETTINGS = [field.name for field in schema.LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")]
+
+WITH_SETTINGS = sorted(name for name, cls in layer_types().items() if cls.param_field)
 
 # Settings that no layer claims: those of all layers that read images, and of layers that are not there yet.
 UNCLAIMED = {
@@ -42,9 +47,53 @@ def test_a_layer_has_its_test_module_and_its_settings(type_name):
     room = cls.__module__.rpartition(".")[2]
     assert (HERE / f"test_{room}.py").exists()
     assert cls.param_field is None or cls.param_field in SETTINGS
-    if cls.not_yet:
-        known = getattr(schema.LayerParameter(), cls.param_field).DESCRIPTOR.fields_by_name
-        assert set(cls.not_yet) <= set(known)
+
+
+@pytest.mark.parametrize("type_name", WITH_SETTINGS)
+def test_a_layers_docstring_tells_of_every_setting_of_caffes(type_name):
+    """What the layer takes no notice of is told as well: nobody who maintains it has to guess."""
+    cls = layer_types()[type_name]
+    told = set(re.findall(r"\w+", " ".join(base.__doc__ or "" for base in cls.__mro__)))
+    assert {name for name, fork in settings(cls).items() if fork is None} - told == set()
+
+
+@pytest.mark.parametrize("type_name", WITH_SETTINGS)
+def test_a_setting_of_a_fork_is_known_to_the_layer_or_refused(type_name):
+    cls = layer_types()[type_name]
+    forks = {name: fork for name, fork in settings(cls).items() if fork is not None}
+    assert set(cls.fork_fields) <= set(forks)
+    for name, fork in forks.items():
+        message = schema.LayerParameter(name="L", type=type_name)
+        give(getattr(message, cls.param_field), name)
+        if name in cls.fork_fields:
+            cls(message, Context())
+        else:
+            with pytest.raises(NetcliError, match=f"^{name}, a field of .*, is not in netcli yet$") as caught:
+                cls(message, Context())
+            assert caught.value.field == f"{cls.param_field}.{name}"
+            assert fork.split(", ")[0] in str(caught.value)
+
+
+def settings(cls):
+    """The fields of a layer's own message, and the fork each is from, or None."""
+    message = schema.LayerParameter.DESCRIPTOR.fields_by_name[cls.param_field].message_type
+    return {field.name: schema.origin(message.name, field.name) for field in message.fields}
+
+
+def give(message, name):
+    """Set a field to something else than its default."""
+    field = message.DESCRIPTOR.fields_by_name[name]
+    value = getattr(message, name)
+    if field.is_repeated:
+        value.append(1)
+    elif field.message_type:
+        value.SetInParent()
+    elif field.enum_type:
+        setattr(message, name, next(v.number for v in field.enum_type.values if v.number != field.default_value))
+    else:
+        setattr(
+            message, name, "other" if isinstance(value, str) else not value if isinstance(value, bool) else value + 1
+        )
 
 
 def test_every_setting_has_a_layer_or_is_listed():

@@ -48,7 +48,7 @@ def test_first_values():
     [
         ("axis: 3 num_axes: 2", "num_axes is 2 from axis 3 on of bottom 'x0' (2, 3, 4, 5); it is -1, or 0 to 1"),
         ("num_axes: -2", "num_axes is -2 from axis 1 on of bottom 'x0' (2, 3, 4, 5); it is -1, or 0 to 3"),
-        ("min_value: 0", "min_value 0.0 of a fork of Caffe is not in netcli yet"),
+        ("min_value: 0", "min_value, a field of caffe-windows, is not in netcli yet"),
         ("axis: 4", "axis 4 is not in a bottom of 4 axes"),
         ("filler { type: 'bilinear' }", "the bilinear filler needs 4 axes and square kernels, the parameter is (3,)"),
     ],

@@ -27,6 +27,6 @@ def test_large_scores_do_not_overflow():
 
 def test_refusals():
     assert refusal("type: 'Softmax' softmax_param { scaling_temperature: 2 }", [(2, 3)]) == (
-        "scaling_temperature 2.0 of a fork of Caffe is not in netcli yet"
+        "scaling_temperature, a field of jolibrain, is not in netcli yet"
     )
     assert refusal("type: 'Softmax' softmax_param { axis: 2 }", [(2, 3)]) == "axis 2 is not in a bottom of 2 axes"
