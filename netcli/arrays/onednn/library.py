@@ -44,7 +44,7 @@ class OneDNNError(RuntimeError):
 class Library:
     """The loaded library, with one CPU engine and one stream that stay for the life of the process.
 
-    dnnl_*   its functions are called as `library.call.dnnl_...`
+    call     its functions, as `call.dnnl_engine_create`
     path     of the shared library
     version  such as "3.2.0"
     isa      the instruction set its kernels use, such as "AVX-512 BF16"
