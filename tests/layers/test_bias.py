@@ -37,11 +37,17 @@ def test_a_bias_that_does_not_learn_is_left_alone():
 
 def test_refusals():
     kind = "type: 'Bias' bottom: 'x' bottom: 'b'"
-    assert refusal(kind, [(2, 3), (2,)]) == "a bias (2,) does not lie along bottom 'x' (2, 3) from axis 1 on"
-    assert refusal(kind, [(2, 3), (3, 1)]) == "a bias (3, 1) does not lie along bottom 'x' (2, 3) from axis 1 on"
-    assert refusal("type: 'Bias' bottom: 'x' bias_param { num_axes: 2 }", [(2, 3)]) == (
-        "axis 1 and num_axes 2 reach beyond bottom 'x' (2, 3)"
+    assert refusal(kind, [(2, 3), (2,)]) == (
+        "bottom 'b' (2,) is not as large as the axes from 1 on of bottom 'x' (2, 3)"
     )
-    assert refusal("type: 'Bias' bias_param { num_axes: -2 }", [(2, 3)]) == "num_axes is -2, not -1 (all) or more"
+    assert refusal(kind, [(2, 3), (3, 1)]) == (
+        "bottom 'b' (3, 1) is not as large as the axes from 1 on of bottom 'x' (2, 3)"
+    )
+    assert refusal("type: 'Bias' bottom: 'x' bias_param { num_axes: 2 }", [(2, 3)]) == (
+        "num_axes is 2 from axis 1 on of bottom 'x' (2, 3); it is -1, or 0 to 1"
+    )
+    assert refusal("type: 'Bias' bias_param { num_axes: -2 }", [(2, 3)]) == (
+        "num_axes is -2 from axis 1 on of bottom 'x0' (2, 3); it is -1, or 0 to 1"
+    )
     assert refusal("type: 'Bias'", [(2,)]) == "axis 1 is not in a bottom of 1 axes"
     assert refusal("type: 'Bias' bias_param { filler { type: 'gausian' } }", [(2, 3)]).startswith("there is no filler")

@@ -66,5 +66,5 @@ def test_refuses_a_factor_of_another_size():
     )
     run = Run(CASES[0], CASES[0].arrays)
     run.bottom[0].reshape((2, 4, 4, 5))
-    with pytest.raises(Exception, match=r"the factor is not as large as the axes from 1 on of bottom 'x0'"):
+    with pytest.raises(Exception, match=r"the parameter \(3,\) is not as large as the axes from 1 on of bottom 'x0'"):
         run.layer.reshape(run.bottom, run.top)

@@ -23,7 +23,9 @@ def test_the_first_owns():
 
 
 def test_a_net_that_looks_at_anothers_parameters_fills_its_own_data():
-    text = "layer { name: 'x' type: 'DummyData' top: 'x' dummy_data_param { shape { dim: 2 } data_filler { value: 5 } } }"
+    text = (
+        "layer { name: 'x' type: 'DummyData' top: 'x' dummy_data_param { shape { dim: 2 } data_filler { value: 5 } } }"
+    )
     other = net(text)
     other.blobs["x"].data.fill(1)
     mine = net(text, shared_with=other)
