@@ -20,11 +20,12 @@ class CaffeLog(Hook):
         self.journal = journal
         self._since = 0.0  # when the last displayed iteration was told
         self._shown = 0  # its number
+        self._done = False
 
     def begin(self, run: Trainer) -> None:
         self.journal.say("solver.cpp:279", f"Solving {run.net.name}")
         self.journal.say("solver.cpp:280", f"Learning Rate Policy: {run.solver.param.lr_policy}")
-        self._since = time.perf_counter()
+        self._since, self._shown = time.perf_counter(), run.iteration
 
     def computed(self, run: Trainer) -> None:
         solver, i = run.solver, run.iteration
@@ -72,10 +73,11 @@ class CaffeLog(Hook):
         self.journal.say("solver.cpp:310", f"Iteration {run.iteration}, loss = {run.smoothed_loss:g}")
 
     def last(self, run: Trainer) -> None:  # noqa: ARG002
+        self._done = True
         self.journal.say("solver.cpp:315", "Optimization Done.")
         self.journal.say("caffe.cpp:259", "Optimization Done.")
 
     def end(self, run: Trainer) -> None:
-        if not run.goes_on():
+        if not run.goes_on() and not self._done:
             self.journal.say("solver.cpp:295", "Optimization stopped early.")
             self.journal.say("caffe.cpp:259", "Optimization Done.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("netcli")
 
-WIDTH, HEIGHT = 720, 250  # of one panel, in pixels
+WIDTH, HEIGHT = 720, 250  # of one panel with one row of names, in pixels
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 34  # margins of the axes in it
+ROW = 16  # of names
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's "bright": told apart by all eyes
 POINTS = 600  # of a line; more than that are averaged, a line is not wider in pixels
 LOG_FROM = 30.0  # losses that span this factor are drawn on a logarithmic axis
@@ -69,14 +71,18 @@ def draw_metrics(metrics: Path, curve: Path, title: str) -> None:
 def read_lines(metrics: Path) -> tuple[list[Line], list[Line]]:
     """The lines of the losses and those of the scores (test outputs of one item without a weight in the loss).
 
-    Where an iteration is told twice, as after a resume, the later number counts.
+    Where an iteration is told twice, as after a resume, the later number counts.  A line that a full disk or a
+    kill has cut off is passed over.
     """
     train: dict[int, float] = {}
     losses: dict[str, dict[int, float]] = {}
     scores: dict[str, dict[int, float]] = {}
     with open(metrics, encoding="utf-8") as lines:
         for text in lines:
-            entry = json.loads(text)
+            try:
+                entry = json.loads(text)
+            except ValueError:
+                continue
             i, loss = entry["iteration"], entry.get("loss")
             if entry["kind"] == "train" and loss is not None:
                 train[i] = loss
@@ -96,20 +102,43 @@ def read_lines(metrics: Path) -> tuple[list[Line], list[Line]]:
 
 def svg(title: str, losses: Sequence[Line], scores: Sequence[Line]) -> str:
     """The picture: a panel for the losses and one for the scores, where there are any."""
-    panels = [lines for lines in (losses, scores) if any(line.points for line in lines)]
-    height = HEIGHT * len(panels) + 22
+    panels = [[line for line in lines if line.points] for lines in (losses, scores)]
     x_max = max((x for lines in panels for line in lines for x, _ in line.points), default=1) or 1
+    drawn: list[str] = []
+    top = 14.0
+    for lines, may_be_log in zip(panels, (True, False), strict=True):
+        if lines:
+            legend, rows = _legend(lines, top + TOP - 12)
+            top += (rows - 1) * ROW
+            drawn += legend + _panel(lines, top, x_max, may_be_log)
+            top += HEIGHT
+    height = int(top) + 8
     size = f'width="{WIDTH}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"',
         'font-size="12" fill="#333">',
         f'<rect {size} fill="#fff"/>',
         f'<text x="{LEFT}" y="18" font-size="14" font-weight="bold">{escape(title)}</text>',
+        *drawn,
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{height - 6}" text-anchor="middle">iteration</text>',
     ]
-    for number, lines in enumerate(panels):
-        parts += _panel([line for line in lines if line.points], number * HEIGHT + 14, x_max, lines is losses)
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:g}" y="{height - 6}" text-anchor="middle">iteration</text>')
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _legend(lines: Sequence[Line], top: float) -> tuple[list[str], int]:
+    """The names of lines with their last values, side by side; and how many rows they take."""
+    parts = []
+    x, rows = float(LEFT), 1
+    for line, colour in zip(lines, itertools.cycle(COLOURS), strict=False):
+        label = f"{line.name} {line.points[-1][1]:.4g}"
+        width = 34 + 6.6 * len(label)  # a letter of this font is about so wide
+        if x > LEFT and x + width > WIDTH:
+            x, rows = float(LEFT), rows + 1
+        y = top + (rows - 1) * ROW
+        parts.append(f'<path d="M{x:g} {y:g}h16" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{x + 20:g}" y="{y + 4:g}">{escape(label)}</text>')
+        x += width
+    return parts, rows
 
 
 def _panel(lines: Sequence[Line], top: float, x_max: float, may_be_log: bool) -> list[str]:
@@ -135,17 +164,12 @@ def _panel(lines: Sequence[Line], top: float, x_max: float, may_be_log: bool) ->
             x, y = at(tick, ticks[0])
             parts.append(f'<path d="M{x:.1f} {y:.1f}v4" stroke="#999"/>')
             parts.append(f'<text x="{x:.1f}" y="{y + 17:.1f}" text-anchor="middle">{tick:g}</text>')
-    legend = float(LEFT)
-    for line, colour in zip(lines, COLOURS, strict=False):
+    for line, colour in zip(lines, itertools.cycle(COLOURS), strict=False):
         spots = [at(x, y) for x, y in thinned(line.points)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         if len(spots) <= 60:  # few enough to be seen one by one; a single point is no line at all
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"/>' for x, y in spots]
-        parts.append(f'<path d="M{legend:g} {top + TOP - 12:g}h16" stroke="{colour}" stroke-width="2"/>')
-        label = f"{line.name} {line.points[-1][1]:.4g}"
-        parts.append(f'<text x="{legend + 20:g}" y="{top + TOP - 8:g}">{escape(label)}</text>')
-        legend += 34 + 6.6 * len(label)  # a letter of this font is about so wide
     return parts
 
 

@@ -15,7 +15,8 @@ def set_fields(solver: Document, assignments: Iterable[str]) -> None:
     """Give fields of a SolverParameter other values, each from a "field=value".
 
     The value is written as in a prototxt, where quotes may be left out; a repeated field takes several,
-    separated by commas, in place of those it has.  From then on the field's place is the option's own text.
+    separated by commas, in place of those it has.  Lists and messages are taken away by an empty value.
+    From then on the field's place is the option's own text.
     Raises NetcliError, its place the option, where a field is not known or does not take the value.
     """
     for assignment in assignments:
@@ -27,9 +28,13 @@ def set_fields(solver: Document, assignments: Iterable[str]) -> None:
         fields = solver.message.DESCRIPTOR.fields_by_name
         if name not in fields:
             raise NetcliError(f"a solver has no field '{name}'{suggestion(name, fields)}", place=place)
-        if fields[name].message_type is not None:
+        removable = fields[name].is_repeated or fields[name].message_type is not None
+        if removable and not value.strip():
+            solver.message.ClearField(name)
+        elif fields[name].message_type is not None:
             raise NetcliError(f"{name} is a message; only numbers, words and names can be set", place=place)
-        _set(solver.message, fields[name], value.strip(), place)
+        else:
+            _set(solver.message, fields[name], value.strip(), place)
         count = len(getattr(solver.message, name)) if fields[name].is_repeated else 1
         solver.lines.fields[name] = [Lines(place.file)] * count
 

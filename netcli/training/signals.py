@@ -33,6 +33,7 @@ class Signals(Hook):
     def __init__(self, effects: Mapping[str, str] | None = None) -> None:
         self.effects = {"SIGINT": "stop", "SIGTERM": "stop", "SIGHUP": "snapshot", **(effects or {})}
         self._pending: list[str] = []
+        self._interrupted = False
         self._before: dict[signal.Signals, Any] = {}
 
     def begin(self, run: Trainer) -> None:  # noqa: ARG002
@@ -55,6 +56,8 @@ class Signals(Hook):
 
     def _take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         name = signal.Signals(number).name
-        if name == "SIGINT" and name in self._pending and self.effects[name] == "stop":
-            raise KeyboardInterrupt  # whoever presses ctrl-C twice does not want to wait for the batch
+        if name == "SIGINT" and self.effects[name] == "stop":
+            if self._interrupted:  # whoever presses ctrl-C twice waits neither for the batch nor for the snapshot
+                raise KeyboardInterrupt
+            self._interrupted = True
         self._pending.append(name)

@@ -61,6 +61,10 @@ class Snapshots(Hook):
             return
         weights, state = (f"{self.prefix}_iter_{run.iteration}.{end}" for end in ("caffemodel", "solverstate"))
         run.tell("saving", weights, state)
+        if run.iteration > run.first:
+            # An earlier run's state would name the weights of this one, should it end before it writes its own.
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(state)
         run.net.save(weights, self.write_diff)
         write_state(state, capture(run, weights))
         self._at, self.paths = run.iteration, (weights, state)

@@ -3,6 +3,7 @@
 import re
 
 from netcli.training.caffe_log import CaffeLog
+from netcli.training.hooks import Hook, Order
 from netcli.training.journal import Journal
 from netcli.training.snapshot import Snapshots
 from training.project import Record
@@ -92,6 +93,27 @@ def test_the_log_of_a_stopped_run(project):
         "Optimization stopped early.",
         "Optimization Done.",
     ]
+
+
+def test_the_log_of_a_run_stopped_in_its_last_test(project):
+    class Stop(Hook):
+        def testing(self, run, index):
+            if run.iteration == 12:
+                run.stopped = "SIGINT"
+
+    lines, _ = log_of(project, Stop())
+    assert lines[-3:] == ["Test interrupted.", "Optimization Done.", "Optimization Done."]
+
+
+def test_the_pace_of_a_resumed_run_is_its_own(project):
+    class Begin(Hook):
+        order = Order.GUARD
+
+        def begin(self, run):
+            run.iteration = 8
+
+    lines, _ = log_of(project, Begin())
+    assert next(line.split("iter/s")[0] for line in lines if "iter/s" in line) == "Iteration 8 (0 "
 
 
 def test_steps_of_the_rate_and_clipping_are_told(project):

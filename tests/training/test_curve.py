@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcli.training.curve import HEIGHT, WIDTH, Line, draw_metrics, read_lines, svg, thinned
+from netcli.training.curve import WIDTH, Line, draw_metrics, read_lines, svg, thinned
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 
@@ -22,12 +22,14 @@ lines = st.lists(st.builds(Line, st.text("ab<&>", min_size=1), points), min_size
 
 @given(lines, lines)
 def test_every_point_is_inside_the_picture(losses, scores):
-    found = polylines(svg("a <net> & more", losses, scores))
+    text = svg("a <net> & more", losses, scores)
+    height = float(ET.fromstring(text).get("height"))
+    found = polylines(text)
     assert len(found) == len(losses) + len(scores)
     for points in found:
         for x, y in points:
             assert 0 <= x <= WIDTH
-            assert 0 <= y <= 2 * HEIGHT + 22
+            assert 0 <= y <= height
 
 
 def test_larger_is_higher():
@@ -61,6 +63,23 @@ def test_lines_of_a_file(tmp_path):
     assert scores == [Line("test accuracy", [(0, 0.1)]), Line("test 1 accuracy", [(20, 0.8)])]
     draw_metrics(path, tmp_path / "curve.svg", "n")
     assert len(polylines((tmp_path / "curve.svg").read_text())) == 4
+
+
+def test_a_line_that_was_cut_off_is_passed_over(tmp_path):
+    """A full disk, or a kill, leaves half a line; a resumed run writes on behind it."""
+    path = tmp_path / "metrics.jsonl"
+    whole = entry("train", 0, loss=2.0, outputs={})
+    path.write_text(
+        whole + whole[:20] + entry("train", 5, loss=1.0, outputs={}) + entry("train", 9, loss=1, outputs={})
+    )
+    assert read_lines(path)[0] == [Line("training loss", [(0, 2.0), (9, 1)])]
+
+
+def test_every_line_is_drawn_and_named(tmp_path):
+    text = svg("n", [Line("loss", [(0, 1.0)])], [Line(f"class {i}", [(0, i / 20), (1, 1.0)]) for i in range(20)])
+    assert len(polylines(text)) == 21
+    for label in ET.fromstring(text).findall("svg:text", NS):
+        assert float(label.get("x")) + (6 * len(label.text) if label.text.startswith("class") else 0) < WIDTH
 
 
 def test_nothing_to_draw(tmp_path):

@@ -35,6 +35,12 @@ def test_values_of_every_kind():
     assert solver.random_seed == -1
 
 
+def test_nothing_is_given_in_place_of_lists_and_messages():
+    """So that a run can do without its tests."""
+    solver = changed("test_iter: 5 test_iter: 6 test_state { level: 1 }", "test_iter=", "test_state=").message
+    assert not solver.ListFields()
+
+
 def test_the_option_is_the_place_from_then_on():
     assert str(changed("max_iter: 5", "max_iter=-1").lines.find("max_iter")) == "--set max_iter=-1"
 
@@ -63,6 +69,7 @@ WRONG = [
     ("debug_info=perhaps", "debug_info is true or false, and 'perhaps' is not"),
     ("solver_mode=TPU", "solver_mode is one of CPU, GPU, and 'TPU' is not"),
     ("net_param=x", "net_param is a message; only numbers, words and names can be set"),
+    ("stepvalue=1,", "stepvalue is a whole number, and '' is not"),
     ("max_iter=5 base_lr: 3", "max_iter is a whole number, and '5 base_lr: 3' is not"),
     ("stepvalue=5 stepvalue: 3", "stepvalue is a whole number, and '5 stepvalue: 3' is not"),
 ]

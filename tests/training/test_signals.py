@@ -26,11 +26,11 @@ class Send(Hook):
             os.kill(os.getpid(), self.number)
 
 
-def train(project, send, effects=None):
+def train(project, send, effects=None, hooks=()):
     record = Record()
     session = project.open()
     run = session.trainer()
-    run.add([Signals(effects), send, Snapshots(session.document.message), record])
+    run.add([Signals(effects), send, Snapshots(session.document.message), record, *hooks])
     try:
         run.train()
     finally:
@@ -70,6 +70,26 @@ def test_a_snapshot_at_the_interval_is_written_once(project):
 def test_a_second_interrupt_does_not_wait(project):
     with pytest.raises(KeyboardInterrupt):
         train(project, Send("SIGINT", 3, times=2))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_of_the_last_snapshot_does_not_wait(project, times):
+    """The first ctrl-C stops the run; one that comes while it writes its snapshot ends it at once."""
+
+    class Again(Hook):
+        def saving(self, run, weights, state):
+            if run.stopped:
+                for _ in range(times):
+                    os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(project, Send("SIGINT", 3), hooks=[Again()])
+    assert not list(project.folder.glob("tiny_iter_4*"))
+
+
+def test_interrupts_that_ask_for_snapshots_are_no_hurry(project):
+    run, saved = train(project, Send("SIGINT", 3, times=2), {"SIGINT": "snapshot"})
+    assert (run.iteration, saved) == (12, [4, 5, 10, 12])
 
 
 def test_handlers_are_put_back(project):

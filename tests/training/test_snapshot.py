@@ -71,6 +71,20 @@ def test_a_snapshot_that_fails_is_tried_again_at_the_next(project, caplog, monke
     assert message.endswith("no space left on device; training goes on, and tries again at the next snapshot")
 
 
+def test_a_state_of_an_earlier_run_never_names_weights_of_this_one(project, monkeypatch):
+    """Also where a run ends, or the disk is full, between its weights and its state."""
+    train(project, Record())
+
+    def full(path, state):
+        raise SnapshotError(f"{path}: can't be written: no space left on device")
+
+    monkeypatch.setattr(snapshot, "write_state", full)
+    project.write("random_seed: 8")
+    with pytest.raises(SnapshotError):
+        train(project, Record())
+    assert not list(project.folder.glob("*.solverstate"))
+
+
 def test_a_last_snapshot_that_fails_is_an_error(project, monkeypatch):
     def full(path, state):
         raise SnapshotError(f"{path}: can't be written: no space left on device")
