@@ -39,8 +39,13 @@ BODIES = {
 }
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 (an answer, and no error)
     """A body declines what it was asked for; the message says why, for `netcli doctor`."""
+
+
+def _body(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)
 
 
 class Ops:
@@ -66,15 +71,14 @@ class Ops:
         return ", ".join(names)
 
     def _plan(self, op: str, *args: Any) -> Any:
-        bodies = BODIES[op][-1:] if self.engine == "plain" else BODIES[op]
-        for body in bodies[:-1]:
-            module, _, name = body.partition(":")
+        *faster, plain = BODIES[op]
+        for path in faster if self.engine != "plain" else ():
+            body = _body(path)
             try:
-                return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)(*args)
+                return body(*args)
             except Unsupported as reason:
                 self.declined[op] = str(reason)
-        module, _, name = bodies[-1].partition(":")
-        return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)(*args)
+        return _body(plain)(*args)
 
     def conv(
         self,

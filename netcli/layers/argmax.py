@@ -29,29 +29,28 @@ class ArgMax(Layer):
     no_gradient = None
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
-        shape, k = bottom_shapes[0], self.p.top_k
-        self.has_axis: bool = self.p.HasField("axis")
+        shape, k, has_axis = bottom_shapes[0], self.p.top_k, self.p.HasField("axis")
         if not shape:
             raise ShapeError("takes a bottom of 1 axis or more", field="bottom")
-        self.along = self.axis(self.p.axis, len(shape), "argmax_param.axis") if self.has_axis else 1
-        size = shape[self.along] if self.has_axis else count_of(shape[1:])
+        axis = self.axis(self.p.axis, len(shape), "argmax_param.axis") if has_axis else 1
+        size = shape[axis] if has_axis else count_of(shape[1:])
         if not 1 <= k <= size:
             raise ShapeError(
                 f"top_k is {k}; bottom {self.named(0, shape)} has 1..{size} to choose", field="argmax_param.top_k"
             )
-        if self.has_axis:
-            return [(*shape[: self.along], k, *shape[self.along + 1 :])]
+        if has_axis:
+            return [(*shape[:axis], k, *shape[axis + 1 :])]
         return [(shape[0], 2 if self.p.out_max_val else 1, k, *(1,) * (len(shape) - 3))]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        xp, x, y = self.xp, bottom[0].data, top[0].data
+        xp, x, y, has_axis = self.xp, bottom[0].data, top[0].data, self.p.HasField("axis")
         # The axis to search, last and from its end, so that of equal values the last is found first.
-        x = (xp.moveaxis(x, self.along, -1) if self.has_axis else x.reshape(len(x), count_of(x.shape[1:])))[..., ::-1]
+        x = (xp.moveaxis(x, self.p.axis, -1) if has_axis else x.reshape(len(x), count_of(x.shape[1:])))[..., ::-1]
         index = self._highest(x)
         values = xp.take_along_axis(x, index, -1) if self.p.out_max_val else None
         index = x.shape[-1] - 1 - index
-        if self.has_axis:
-            y[...] = xp.moveaxis(index if values is None else values, -1, self.along)
+        if has_axis:
+            y[...] = xp.moveaxis(index if values is None else values, -1, self.p.axis)
             return
         rows = y.reshape(y.shape[:3])
         rows[:, 0] = index

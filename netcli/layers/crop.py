@@ -31,30 +31,38 @@ class Crop(Layer):
             raise ShapeError(
                 f"bottoms {self.named(0, x)} and {self.named(1, like)} differ in their number of axes", field="bottom"
             )
-        offsets = list(self.p.offset) or [0]
-        if len(offsets) not in (1, len(x) - first):
+        if len(self.p.offset) not in (0, 1, len(x) - first):
             raise ShapeError(
-                f"offset is given {len(offsets)} times for the {len(x) - first} axes from axis {first} on; "
+                f"offset is given {len(self.p.offset)} times for the {len(x) - first} axes from axis {first} on; "
                 "give one for each, one for all, or none",
                 field="crop_param.offset",
             )
-        offsets = offsets if len(offsets) > 1 else offsets * (len(x) - first)
-        self.window = [slice(None)] * first
-        for i, offset in enumerate(offsets, first):
+        for i, offset in enumerate(self._offsets(len(x) - first), first):
             if offset + like[i] > x[i]:
                 raise ShapeError(
                     f"size {like[i]} of {self.named(1, like)} at offset {offset} reaches beyond axis {i} "
                     f"of bottom {self.named(0, x)}",
                     field="crop_param.offset" if self.p.offset else "bottom",
                 )
-            self.window.append(slice(offset, offset + like[i]))
         return [(*x[:first], *like[first:])]
 
+    def _offsets(self, axes: int) -> list[int]:
+        """Where the part begins on each of the axes that are cropped."""
+        given = list(self.p.offset) or [0]
+        return given if len(given) > 1 else given * axes
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        shape = top[0].shape
+        first = self.axis(self.p.axis, len(shape))
+        parts = zip(self._offsets(len(shape) - first), shape[first:], strict=True)
+        self.window = (..., *(slice(offset, offset + size) for offset, size in parts))
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        top[0].data[...] = bottom[0].data[tuple(self.window)]
+        top[0].data[...] = bottom[0].data[self.window]
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             dx = bottom[0].diff
             dx.fill(0)
-            dx[tuple(self.window)] = top[0].diff
+            dx[self.window] = top[0].diff

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from netcli.arrays.layout import Shape, view
+from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import NetcliError, ShapeError
 from netcli.layers.base import Layer, layer
@@ -44,6 +44,8 @@ class Eltwise(Layer):
             raise ShapeError(
                 f"{len(bottom)} bottoms take as many coeff, got {len(p.coeff)}", field="eltwise_param.coeff"
             )
+        # The number of the bottom that each item of a maximum is from, in as few bytes as will do.
+        self.winner = Blob((), self.xp.min_scalar_type(len(bottom)), device=self.context.device)
         self.coefficients = tuple(p.coeff) or (1.0,) * len(bottom)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -58,8 +60,7 @@ class Eltwise(Layer):
         if self.p.operation == self.p.SUM:
             self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype)
         elif self.p.operation == self.p.MAX:
-            number = self.xp.min_scalar_type(len(bottom))  # of a bottom, in as few bytes as will do
-            self.winner = view(self.context.device.empty(top[0].count, number), top[0].shape, channels_last=True)
+            self.winner.reshape(top[0].shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.data for blob in bottom], top[0].data
@@ -72,12 +73,12 @@ class Eltwise(Layer):
 
     def _maximum(self, xs: Sequence[Any], y: Any) -> None:
         """y, and in `self.winner` the number of the bottom it came from."""
-        xp = self.xp
-        xp.less_equal(xs[0], xs[1], out=self.winner)
+        xp, winner = self.xp, self.winner.data
+        xp.less_equal(xs[0], xs[1], out=winner)
         xp.maximum(xs[0], xs[1], out=y)
         for number, x in enumerate(xs[2:], 2):
             # Numbers rise, so the last bottom that was greater is the largest number.
-            xp.maximum(self.winner, (x > y) * self.winner.dtype.type(number), out=self.winner)
+            xp.maximum(winner, (x > y) * winner.dtype.type(number), out=winner)
             xp.maximum(x, y, out=y)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
@@ -88,7 +89,7 @@ class Eltwise(Layer):
             if p.operation == p.SUM:
                 xp.multiply(dy, self.coefficients[number], out=blob.diff)
             elif p.operation == p.MAX:
-                xp.multiply(dy, self.winner == number, out=blob.diff)
+                xp.multiply(dy, self.winner.data == number, out=blob.diff)
             elif p.stable_prod_grad:
                 _multiply(xp, [dy, *(other.data for other in bottom if other is not blob)], blob.diff)
             else:

@@ -14,7 +14,7 @@ from netcli.layers.base import Layer, layer
 class MVN(Layer):
     """y = (x - mean) / (sqrt(variance) + eps), with the mean and variance of each channel of each image.
 
-    bottom  x                   (N, C, H, W), or less axes
+    bottom  x                   (N, C, H, W), or fewer axes
     top     y                   shape of x, with 1s behind to make 4 axes, as in Caffe
     param   normalize_variance  default true; false: y = x - mean
             across_channels     default false; true: one mean and variance for an image's channels together

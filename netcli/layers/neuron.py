@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
-from netcli.layers.base import Layer
+from netcli.layers.base import Context, Layer
 
 
 class Neuron(Layer):
@@ -21,13 +21,17 @@ class Neuron(Layer):
     in_place = True
     reads_bottom: ClassVar[bool] = False
 
+    def __init__(self, param: Any, context: Context) -> None:
+        super().__init__(param, context)
+        self._copy = Blob((), self.dtype, device=context.device)
+
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         return bottom_shapes
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         if self.reads_bottom and bottom[0] is top[0]:
-            self._copy = Blob(bottom[0].shape, self.dtype, device=self.context.device)
+            self._copy.reshape(bottom[0].shape)
 
     def keep(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Save what forward is about to write over."""

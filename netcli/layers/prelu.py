@@ -41,7 +41,8 @@ class PReLU(Neuron):
         shape = bottom[0].shape
         if self.blobs[0].shape not in ((), shape[1:2]):
             raise ShapeError(
-                f"has slopes for {self.blobs[0].count} channels, bottom {self.named(0, shape)} has {shape[1]}"
+                f"has slopes for {self.blobs[0].count} channels, bottom {self.named(0, shape)} has {shape[1]}",
+                field="bottom",
             )
         self.work.reshape(shape)
         # a as an array that broadcasts against x, and the axes over which its gradient is summed

@@ -34,17 +34,17 @@ class Reduction(Layer):
         self.work = Blob((), self.dtype, device=self.context.device)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
-        return [bottom_shapes[0][: self.first]]
+        shape = bottom_shapes[0]
+        # A scalar is its own sum, with the default axis.
+        return [shape[: self.axis(self.p.axis, max(1, len(shape)), "reduction_param.axis")]]
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        shape = bottom[0].shape
-        # A scalar is its own sum, with the default axis.
-        self.first = self.axis(self.p.axis, max(1, len(shape)), "reduction_param.axis")
         super().reshape(bottom, top)
+        shape, first = bottom[0].shape, len(top[0].shape)
         self.coeff = self.p.coeff
         if self.operation == "MEAN":
-            self.coeff /= max(1, count_of(shape[self.first :]))
-        self.summed = tuple(range(self.first, len(shape)))
+            self.coeff /= max(1, count_of(shape[first:]))
+        self.summed = tuple(range(first, len(shape)))
         self.work.reshape(shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

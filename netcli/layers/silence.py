@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.layers.base import Layer, layer
 
@@ -15,7 +16,7 @@ class Silence(Layer):
     bottoms = (1, None)
     tops = 0
 
-    def top_shapes(self, bottom_shapes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         return []
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -23,16 +23,16 @@ class Tile(Layer):
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
-        self.along = self.axis(self.p.axis, len(shape), "tile_param.axis")
+        axis = self.axis(self.p.axis, len(shape), "tile_param.axis")
         if self.p.tiles < 1:
             raise ShapeError(
                 f"tiles is {self.p.tiles}; it must be 1 or more" if self.p.HasField("tiles") else "needs tiles",
                 field="tile_param.tiles",
             )
-        return [(*shape[: self.along], shape[self.along] * self.p.tiles, *shape[self.along + 1 :])]
+        return [(*shape[:axis], shape[axis] * self.p.tiles, *shape[axis + 1 :])]
 
     def _tiles(self, y: Any) -> Any:
-        return self.xp.split(y, self.p.tiles, axis=self.along)  # views
+        return self.xp.split(y, self.p.tiles, axis=self.p.axis)  # views
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for tile in self._tiles(top[0].data):

@@ -175,13 +175,14 @@ class Net:
         stop = len(self.layers) if end is None else end + 1
         i = start
         try:
-            for i in range(start, stop):
-                forward, bottom, top, shapes = self._forward_steps[i]
-                forward(bottom, top)
-                for blob, shape in shapes:
-                    if blob.shape is not shape:
-                        self._follow(i)
-                        break
+            with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
+                for i in range(start, stop):
+                    forward, bottom, top, shapes = self._forward_steps[i]
+                    forward(bottom, top)
+                    for blob, shape in shapes:
+                        if blob.shape is not shape:
+                            self._follow(i)
+                            break
         except NetcliError:
             with placed(self._documents[i]):
                 raise
@@ -205,11 +206,12 @@ class Net:
         if self.keep_blobs is not True:  # there a program may have set them
             for blob in self._zero_diffs:
                 blob.clear_diff()
-        for i in range(start, end - 1, -1):
-            step = self._backward_steps[i]
-            if step is not None:
-                backward, top, propagate, bottom = step
-                backward(top, propagate, bottom)
+        with np.errstate(all="ignore"):
+            for i in range(start, end - 1, -1):
+                step = self._backward_steps[i]
+                if step is not None:
+                    backward, top, propagate, bottom = step
+                    backward(top, propagate, bottom)
 
     def clear_diffs(self) -> None:
         """Start the parameters' gradients anew."""

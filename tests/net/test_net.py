@@ -104,6 +104,17 @@ def test_forward_and_backward_are_those_of_the_layers():
     assert (made.params["a"][0].diff * direction).sum() == pytest.approx(slope, rel=1e-6)
 
 
+def test_numbers_that_are_not_finite_pass_without_a_warning():
+    text = data("x", 2, 3) + layer("InnerProduct", "a", "x", rest="inner_product_param { num_output: 3 }")
+    text += layer("Softmax", "p", "a") + data("y", 2, 3) + layer("EuclideanLoss", "loss", "p y")
+    made = net(text)
+    made.params["a"][0].data.fill(np.inf)
+    assert np.isnan(made.forward())
+    made.clear_diffs()
+    made.backward()
+    assert np.isnan(made.params["a"][0].diff).all()
+
+
 def test_gradients_are_added_until_they_are_cleared():
     made = net(SMALL + data("y", 4, 2, filler="constant") + layer("EuclideanLoss", "loss", "b y"))
     fill(made)

@@ -88,7 +88,8 @@ class Conv:
             source = x[images] if dw is None else self._padded_images(x[images])
             for rows in blocks:
                 part = self._grouped(dy[images, :, rows])
-                biases += part.sum(1)
+                if db is not None:
+                    biases += part.sum(1)
                 if dw is not None:
                     filters += np.matmul(part.swapaxes(1, 2), self._unrolled(source, rows))
         if dw is not None:
