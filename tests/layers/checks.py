@@ -103,6 +103,7 @@ class Run:
             blob.data[...] = array
         self.top = self.bottom[:1] if in_place else [Blob((), dtype) for _ in range(case.tops)]
         self.layer.setup(self.bottom, self.top)
+        self.pure_shapes()
         self.layer.reshape(self.bottom, self.top)
         self.layer.fill()
         given = case.params if params is None else params
@@ -111,6 +112,13 @@ class Run:
                 blob.data[...] = given[index]
             else:
                 blob.data[...] = np.random.default_rng(index).uniform(-1, 1, blob.shape)
+
+    def pure_shapes(self) -> None:
+        """`top_shapes` depends on its argument and the parameters, and leaves nothing behind."""
+        if type(self.layer).top_shapes is not Layer.top_shapes:
+            before = dict(vars(self.layer))
+            self.layer.top_shapes([blob.shape for blob in self.bottom])
+            assert vars(self.layer) == before, "top_shapes changed its layer"
 
     def forward(self) -> list[Any]:
         self.layer.forward(self.bottom, self.top)
