@@ -18,7 +18,7 @@ import netcli
 from netcli import cli
 from netcli.errors import NetcliError
 
-OURS = {"main", "screen", "table", "target"}  # modules here that are not commands
+OURS = {"main", "options", "screen", "table", "target"}  # modules here that are not commands
 
 
 class Commands(click.Group):

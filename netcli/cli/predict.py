@@ -15,6 +15,7 @@ from netcli.arrays.layout import size_text
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
+from netcli.cli.options import engine_option, gpu_option, python_option, threads_option
 from netcli.errors import DataError, NetcliError, Place
 from netcli.layers.base import TEST
 from netcli.net import Net
@@ -39,10 +40,10 @@ from netcli.training.weights import load_all_weights, split_paths
 @click.option("--mean-value", metavar="B,G,R", help="A mean for each channel, or one for all.")
 @click.option("--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's.")
 @click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
-@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
-@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores.")
-@click.option("--gpu", metavar="ID", help="Not there yet.")
-@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@engine_option
+@threads_option
+@gpu_option
+@python_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, one object for each image.")
 def command(
     net: str,
@@ -57,8 +58,7 @@ def command(
     size: str | None,
     output: str | None,
     engine: str,
-    thread_count: int | None,
-    gpu: str | None,
+    threads: int | None,
     allow_python: bool,
     as_json: bool,
 ) -> None:
@@ -67,10 +67,8 @@ def command(
     An image is resized, cropped in the middle to the net's input, the mean is taken off, and it is scaled:
     by the options here, or as the data layer of the training net does that --transform names.
     """
-    if gpu is not None:
-        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to run on the CPU")
-    if thread_count is not None:
-        set_threads(thread_count)
+    if threads is not None:
+        set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
     names = _read_labels(labels) if labels else []
     model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)

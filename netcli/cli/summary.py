@@ -11,7 +11,8 @@ import numpy as np
 
 from netcli.arrays.ops import Ops
 from netcli.cli import table
-from netcli.cli.target import PHASES, input_option, stages_of, target, with_inputs
+from netcli.cli.options import level_option, python_option, stage_option
+from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.net import Net
 from netcli.prototxt.lines import Document
 from netcli.solvers import solver_types
@@ -31,16 +32,16 @@ class Row:
 @click.command(short_help="Show a net's layers, sizes and memory.")
 @click.argument("path", metavar="NET-or-SOLVER")
 @click.option("--phase", type=click.Choice(PHASES), default="TRAIN", show_default=True)
-@click.option("--level", type=int, help="Level of the net's state.")
-@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
+@level_option
+@stage_option
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Reckon with N images in a batch.")
 @input_option
-@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@python_option
 def command(
     path: str,
     phase: str,
     level: int | None,
-    stage: str,
+    stages: tuple[str, ...],
     batch: int | None,
     inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
@@ -50,7 +51,7 @@ def command(
     Nothing is trained or run, and no memory is taken.  Of a SOLVER's nets it shows the one to train, or with
     --phase TEST the first one to test.
     """
-    choice, solver = target(path, PHASES.index(phase), level, stages_of(stage))
+    choice, solver = target(path, PHASES.index(phase), level, stages)
     document = with_inputs(choice.document, inputs)
     if batch is not None:
         document = with_batch(document, batch)

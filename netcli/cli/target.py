@@ -66,11 +66,6 @@ def with_inputs(document: Document, shapes: Sequence[tuple[str, list[int]]]) -> 
     return Document(message, document.lines)
 
 
-def stages_of(text: str) -> tuple[str, ...]:
-    """The stages of a comma list."""
-    return tuple(stage for stage in text.split(",") if stage)
-
-
 def target(path: str, phase: int, level: int | None, stages: tuple[str, ...]) -> tuple[Choice, Document | None]:
     """The net at `path` in a phase, and the solver if the path is one.
 
@@ -86,5 +81,4 @@ def target(path: str, phase: int, level: int | None, stages: tuple[str, ...]) ->
     if phase != TRAIN and not tests:
         raise NetcliError("this solver has no test net; give the net itself", place=Place(path))
     choice = train if phase == TRAIN else tests[0]
-    level = choice.level if level is None else level
-    return Choice(choice.document, choice.origin, choice.path, choice.phase, level, choice.stages + stages), solver
+    return choice.with_state(level, stages), solver

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
+from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
@@ -35,12 +35,12 @@ ITERATIONS = 50  # Caffe's default
     metavar="N",
     help=f"Batches to average over.  Default: a solver's test_iter; for a net {ITERATIONS}, as in Caffe.",
 )
-@click.option("--level", type=int, help="Level of the net's state.")
-@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
-@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
-@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores.")
-@click.option("--gpu", metavar="ID", help="Not there yet.")
-@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@level_option
+@stage_option
+@engine_option
+@threads_option
+@gpu_option
+@python_option
 @click.option("--batches", "each", is_flag=True, help="Print the outputs of every batch too.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object; of a solver's several test nets a list of them."
@@ -50,10 +50,9 @@ def command(
     weights: Sequence[str],
     iterations: int | None,
     level: int | None,
-    stage: str,
+    stages: tuple[str, ...],
     engine: str,
-    thread_count: int | None,
-    gpu: str | None,
+    threads: int | None,
     allow_python: bool,
     each: bool,
     as_json: bool,
@@ -62,16 +61,15 @@ def command(
 
     Of a solver, all its test nets are scored.
     """
-    if gpu is not None:
-        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to test on the CPU")
     paths = split_paths(weights)
     for path in paths:
         if path.endswith((".solverstate", ".solverstate.h5")):
             raise NetcliError("is a solver state; the weights are in the .caffemodel beside it", place=Place(path))
-    if thread_count is not None:
-        set_threads(thread_count)
+    if threads is not None:
+        set_threads(threads)
+    choices = _choices(net_or_solver, level, stages)
     results = []
-    for choice in _choices(net_or_solver, level, stage):
+    for number, choice in enumerate(choices):
         with contextlib.ExitStack() as stack:
             screen = Screen(quiet=as_json)
             stack.callback(screen.close)
@@ -81,24 +79,22 @@ def command(
             result = _score(net, iterations or choice.batches, screen, each)
             screen.clear()
             if not as_json:
+                if len(choices) > 1:
+                    screen.say(f"Test net #{number} ({choice.origin})")
                 _tell(screen, net, result)
             results.append(_plain(net, paths, result))
     if as_json:
         click.echo(json.dumps(finite(results[0] if len(results) == 1 else results), allow_nan=False))
 
 
-def _choices(path: str, level: int | None, stage: str) -> list[Choice]:
+def _choices(path: str, level: int | None, stages: tuple[str, ...]) -> list[Choice]:
     """The nets to score: the one of a net file, or those a solver tests."""
-    stages = tuple(name for name in stage.split(",") if name)
-    if not os.path.isfile(path) or kind(path) != "solver":
+    if kind(path) != "solver":
         return [Choice(read_net(path), f"net file: {path}", path, TEST, level, stages, ITERATIONS)]
     _, choices = choose(read_solver(path))
     if not choices:
         raise NetcliError("the solver has no test net; give the net to test instead", place=Place(path))
-    return [
-        Choice(c.document, c.origin, c.path, c.phase, c.level if level is None else level, c.stages + stages, c.batches)
-        for c in choices
-    ]
+    return [choice.with_state(level, stages) for choice in choices]
 
 
 def _score(net: Net, batches: int, screen: Screen, each: bool) -> Score:

@@ -11,7 +11,8 @@ import click
 
 from netcli.arrays.ops import Ops
 from netcli.cli import table
-from netcli.cli.target import PHASES, input_option, stages_of, target, with_inputs
+from netcli.cli.options import engine_option, level_option, python_option, stage_option
+from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.net import Net
 
 
@@ -30,18 +31,18 @@ class Times:
 @click.argument("path", metavar="NET-or-SOLVER")
 @click.option("--iterations", type=click.IntRange(min=1), default=50, show_default=True)
 @click.option("--phase", type=click.Choice(PHASES), default="TRAIN", show_default=True)
-@click.option("--level", type=int, help="Level of the net's state.")
-@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the net's state.")
-@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
+@level_option
+@stage_option
+@engine_option
 @input_option
-@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@python_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
 def command(
     path: str,
     iterations: int,
     phase: str,
     level: int | None,
-    stage: str,
+    stages: tuple[str, ...],
     engine: str,
     inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
@@ -51,7 +52,7 @@ def command(
 
     The net has random weights.  In TRAIN the backward pass is measured too.
     """
-    choice, _ = target(path, PHASES.index(phase), level, stages_of(stage))
+    choice, _ = target(path, PHASES.index(phase), level, stages)
     net = Net(
         with_inputs(choice.document, inputs),
         choice.phase,

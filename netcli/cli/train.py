@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 import sys
 import time
@@ -17,9 +16,10 @@ import click
 from netcli.arrays import random
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
+from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
-from netcli.prototxt import kind, read, schema, upgrade_solver
+from netcli.prototxt import find_file, kind, read, schema, upgrade_solver
 from netcli.prototxt.lines import Document
 from netcli.snapshots import SolverState, newest_state, read_state
 from netcli.training import run_folder
@@ -50,15 +50,16 @@ NEWEST = "newest"
     is_flag=False,
     flag_value=NEWEST,
     metavar="[STATE]",
-    help="Go on from a .solverstate; without STATE from the newest whole one behind snapshot_prefix.",
+    help="Go on from a .solverstate, with its number of threads; without STATE from the newest whole one behind "
+    "snapshot_prefix.",
 )
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the solver.")
-@click.option("--level", type=int, help="Level of the training net's state.")
-@click.option("--stage", default="", metavar="NAME[,...]", help="Stages of the training net's state.")
-@click.option("--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only.")
-@click.option("--threads", "thread_count", type=click.IntRange(min=1), help="Default: all cores; on resume as before.")
-@click.option("--gpu", metavar="ID", help="Not there yet.")
-@click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+@level_option
+@stage_option
+@engine_option
+@threads_option
+@gpu_option
+@python_option
 @click.option("--sigint-effect", type=click.Choice(EFFECTS), default="stop", show_default=True)
 @click.option("--sighup-effect", type=click.Choice(EFFECTS), default="snapshot", show_default=True)
 @click.option("--nan-effect", type=click.Choice(["stop", "warn"]), default="stop", show_default=True)
@@ -71,10 +72,9 @@ def command(
     resume: str | None,
     assignments: Sequence[str],
     level: int | None,
-    stage: str,
+    stages: tuple[str, ...],
     engine: str,
-    thread_count: int | None,
-    gpu: str | None,
+    threads: int | None,
     allow_python: bool,
     sigint_effect: str,
     sighup_effect: str,
@@ -88,17 +88,15 @@ def command(
     Snapshots go where its snapshot_prefix says; log, metrics and learning curve to a run folder.
     ctrl-C stops with a snapshot, from which --resume goes on to the same numbers.
     """
-    if gpu is not None:
-        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to train on the CPU")
     if solver is None and resume not in (None, NEWEST):  # `train --resume SOLVER` gives the solver to --resume
         solver, resume = resume, NEWEST
     if solver is None:
         raise click.UsageError("Missing argument 'SOLVER'.")
-    document = _read(solver, assignments, level, stage)
+    document = _read(solver, assignments, level, stages)
     paths = _weights(document, weights, resume)
     state = _state(document, resume)
     seed = _seed(document, state)
-    _set_threads(thread_count, state)
+    _set_threads(threads, state)
     journal = Journal(to_stderr=log_to_stderr)
     journal.say("caffe.cpp:204", "Use CPU.")
     with contextlib.ExitStack() as stack:
@@ -138,7 +136,7 @@ def command(
         except NetcliError as fault:
             journal.say("netcli", str(fault))
             raise
-        _report(screen, run, snapshots, folder, time.perf_counter() - started)
+        _report(screen, run, snapshots, folder, time.perf_counter() - started, resumed=state is not None)
     if run.stopped is not None:
         raise click.exceptions.Exit(128 + signal.Signals[run.stopped])
 
@@ -151,10 +149,10 @@ class Found:
     content: SolverState
 
 
-def _read(solver: str, assignments: Sequence[str], level: int | None, stages: str) -> Document:
+def _read(solver: str, assignments: Sequence[str], level: int | None, stages: Sequence[str]) -> Document:
     """The solver with the command line's changes; raises NetcliError."""
-    if os.path.isfile(solver) and kind(solver) != "solver":
-        raise NetcliError(f"is a {kind(solver)}, and train takes a solver prototxt", place=Place(solver))
+    if (found := kind(solver)) != "solver":
+        raise NetcliError(f"is a {found}, and train takes a solver prototxt", place=Place(solver))
     document = read(solver, schema.SolverParameter)
     set_fields(document, assignments)
     if not document.message.HasField("max_iter"):
@@ -163,7 +161,7 @@ def _read(solver: str, assignments: Sequence[str], level: int | None, stages: st
     if level is not None:
         document.message.train_state.level = level
     if stages:
-        document.message.train_state.stage.extend(stage for stage in stages.split(",") if stage)
+        document.message.train_state.stage.extend(stages)
     return document
 
 
@@ -171,22 +169,20 @@ def _weights(document: Document, given: Sequence[str], resume: str | None) -> li
     """The caffemodels to begin with: the option's, or else the solver's; none where a run is resumed."""
     if given and resume is not None:
         raise NetcliError("give --weights to begin with weights or --resume to go on from a snapshot, not both")
-    paths = split_paths(given or document.message.weights)
+    paths = split_paths(given)
     for path in paths:
-        if given and path.endswith((".solverstate", ".solverstate.h5")):
+        if path.endswith((".solverstate", ".solverstate.h5")):
             raise NetcliError("is a solver state: go on from it with --resume", place=Place(path))
-    if resume is not None:
-        return []
-    if given:
-        del document.message.weights[:]
-        document.message.weights.extend(paths)
-    return paths
+    if not given:
+        paths = [find_file(path, document.lines) for path in split_paths(document.message.weights)]
+    document.message.weights[:] = paths
+    return paths if resume is None else []
 
 
 def _state(document: Document, resume: str | None) -> Found | None:
     prefix = document.message.snapshot_prefix
-    newest = newest_state(prefix)
     if resume is None:
+        newest = newest_state(prefix)
         if newest is not None:
             _log.warning("%s is of an earlier run; --resume without a file takes the highest iteration", newest)
         return None
@@ -198,6 +194,7 @@ def _state(document: Document, resume: str | None) -> Found | None:
         raise NetcliError("is a solver state in HDF5, which is not read yet", place=Place(resume))
     if resume != NEWEST:
         return Found(resume, read_state(resume))
+    newest = newest_state(prefix)
     if newest is None:
         raise NetcliError(f"there is no whole snapshot {prefix}_iter_N.solverstate to go on from; leave --resume out")
     return Found(newest, read_state(newest))
@@ -221,7 +218,9 @@ def _set_threads(wanted: int | None, state: Found | None) -> None:
         set_threads(wanted)
 
 
-def _report(screen: Screen, run: Trainer, snapshots: Snapshots, folder: RunFolder, seconds: float) -> None:
+def _report(
+    screen: Screen, run: Trainer, snapshots: Snapshots, folder: RunFolder, seconds: float, resumed: bool
+) -> None:
     """The last lines: what came of it, and where it is."""
     screen.clear()
     done = run.iteration - run.first
@@ -230,7 +229,8 @@ def _report(screen: Screen, run: Trainer, snapshots: Snapshots, folder: RunFolde
     elif run.stopped is None:
         screen.say(f"trained {done} iterations in {duration(seconds)}, loss {run.smoothed_loss:.4g}")
     else:
-        screen.say(f"stopped by {run.stopped} at iteration {run.iteration} of {run.max_iter}; --resume goes on")
+        hint = "; --resume goes on" if snapshots.paths is not None or (resumed and done == 0) else ""
+        screen.say(f"stopped by {run.stopped} at iteration {run.iteration} of {run.max_iter}{hint}")
     if snapshots.paths is not None:
         screen.say(f"  weights  {snapshots.paths[0]}")
         screen.say(f"  state    {snapshots.paths[1]}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netcli.arrays.ops import Ops
@@ -40,6 +40,10 @@ class Choice:
     level: int | None
     stages: tuple[str, ...]
     batches: int = 0
+
+    def with_state(self, level: int | None, stages: tuple[str, ...]) -> Choice:
+        """The same with a level in place of its own, where one is given, and more stages."""
+        return replace(self, level=self.level if level is None else level, stages=self.stages + stages)
 
     def build(
         self,

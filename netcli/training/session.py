@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcli.arrays.ops import Ops
@@ -20,6 +21,8 @@ from netcli.training.snapshot import check_prefix
 from netcli.training.tests import Tests
 from netcli.training.trainer import Trainer
 from netcli.training.weights import load_weights
+
+_log = logging.getLogger("netcli")
 
 
 @dataclass
@@ -40,14 +43,16 @@ class Session:
     ops: Ops
     allow_python: bool
 
-    def load(self, paths: Iterable[str]) -> None:
-        """Take weights from caffemodels, one after the other; raises SnapshotError."""
-        load_weights(
+    def load(self, paths: Sequence[str]) -> None:
+        """Take weights from caffemodels, one after the other; raises SnapshotError.  Warns where none are taken."""
+        found = load_weights(
             [self.net, *self.tests],  # a test net may have layers of its own
             paths,
             reading=lambda path: self.journal.say("solver.cpp:72", f"Finetuning from {path}"),
             ignored=lambda name: self.journal.say("net.cpp:744", f"Ignoring source layer {name}"),
         )
+        if paths and found.isdisjoint(self.net.params):
+            _log.warning("%s has no weights for any layer of net '%s'", ", ".join(paths), self.net.name)
 
     def trainer(self) -> Trainer:
         """The loop over these nets, with the solver's tests."""
@@ -74,9 +79,12 @@ class Session:
         solver = type(self.document.message)()
         solver.CopyFrom(self.document.message)
         train, tests = self.train_choice, self.test_choices
-        for field in ("net", "train_net"):  # the path that was found, which may be beside the solver
+        # The paths that were found, which may be beside the solver.
+        for field in ("net", "train_net"):
             if solver.HasField(field) and train.path is not None:
                 setattr(solver, field, train.path)
+        in_files = tests[len(solver.test_net_param) :]
+        solver.test_net[:] = [choice.path or "" for choice in in_files[: len(solver.test_net)]]
         texts = {"solver.prototxt": to_text(solver)}
         shared = all(choice.origin == train.origin for choice in tests)
         texts["net.prototxt" if shared else "train_net.prototxt"] = to_text(train.document.message)

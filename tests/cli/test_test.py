@@ -85,6 +85,9 @@ def test_several_test_nets_are_a_list(trained, netcli):
     project.write("test_iter: 2 test_iter: 3")
     _, out, _ = netcli("test", project.solver, "--weights", weights, "--json")
     assert [result["iterations"] for result in json.loads(out)] == [2, 3]
+    _, out, _ = netcli("test", project.solver, "--weights", weights)
+    heads = [line for line in out.splitlines() if line.startswith("Test net")]
+    assert heads == [f"Test net #{number} (net file: {project.net})" for number in (0, 1)]
     project.write()
 
 

@@ -1,11 +1,13 @@
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +124,40 @@ def test_weights_to_begin_with(project, netcli):
     log = (run_folder(project, 2) / "train.log").read_text()
     assert log.count(f"Finetuning from {weights}") == 2
     assert (run_folder(project, 3) / "train.log").read_text().count("Finetuning from") == 1
+
+
+def test_weights_beside_the_solver_are_found_from_elsewhere(project, netcli, monkeypatch, tmp_path_factory):
+    """As its nets are; and the solver that is kept has the paths that were found."""
+    netcli("train", project.solver, "-q", "--set", "max_iter=1")
+    project.write('weights: "tiny_iter_1.caffemodel" test_net: "net.prototxt"')
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    status, _, err = netcli("train", project.solver, "-q", "--set", "max_iter=1", "--set", "snapshot_prefix=other")
+    assert (status, err) == (0, "")
+    kept = Path("runs/tiny-1/solver.prototxt").read_text()
+    assert f'weights: "{project.folder}/tiny_iter_1.caffemodel"' in kept
+    assert f'test_net: "{project.folder}/net.prototxt"' in kept
+
+
+def test_weights_of_which_none_are_taken(project, netcli):
+    netcli("train", project.solver, "-q", "--set", "max_iter=1")
+    text = project.net.read_text()
+    project.net.write_text(text.replace('"ip1"', '"new1"').replace('"ip2"', '"new2"'))
+    options = ("--weights", "tiny_iter_1.caffemodel", "--set", "max_iter=1", "--set", "snapshot_prefix=other")
+    _, _, err = netcli("train", project.solver, "-q", *options)
+    assert err == "warning: tiny_iter_1.caffemodel has no weights for any layer of net 'tiny'\n"
+    project.net.write_text(text.replace('"ip2"', '"new2"'))
+    assert netcli("train", project.solver, "-q", *options)[2].startswith("warning: other_iter_1.solverstate is of an")
+
+
+def test_a_stop_with_nothing_to_go_on_from_promises_nothing(project):
+    project.write("max_iter: 1000000 snapshot: 0 snapshot_after_train: false")
+    process = start(project, "--sigint-effect", "none")
+    until_there(run_folder(project) / "metrics.jsonl", process)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert re.search(r"^stopped by SIGTERM at iteration \d+ of 1000000$", out, re.MULTILINE)
 
 
 def test_gpu_mode_runs_on_the_cpu_and_says_so(project, netcli):
