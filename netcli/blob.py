@@ -34,7 +34,7 @@ class Buffer:
         """Ask for room for `count` items; room that is there already is kept."""
         if self.array is not None and count > self.array.size:
             self.array = None
-        self.count = max(count, self.count) if self.array is None else count
+        self.count = count
 
     def place(self, flat: Any) -> None:
         """Look at `flat`, at least `count` items of the plan's memory, from now on."""

@@ -27,10 +27,9 @@ def _key(seed: int, purpose: str) -> Any:
     return np.array([seed % 2**64, int.from_bytes(digest, "little")], np.uint64)
 
 
-def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """A generator of its own for one purpose, such as one filler; `index` is at most two whole numbers."""
-    counter = np.zeros(4, np.uint64)  # the last word is 1 in `words`, so the two never meet
-    counter[1 : 1 + len(index)] = index
+def stream(seed: int, purpose: str, index: int = 0, major: int = 0) -> np.random.Generator:
+    """A generator of its own for one purpose, such as one filler; major: the iteration or epoch."""
+    counter = np.array([0, index, major, 0], np.uint64)  # the last word is 1 in `words`, so the two never meet
     return np.random.Generator(np.random.Philox(key=_key(seed, purpose), counter=counter))
 
 

@@ -12,6 +12,7 @@ from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
 from netcli.layers.blob_shape import blob_shape
+from netcli.layers.each_top import for_each_top
 
 LEGACY = ("num", "channels", "height", "width")
 
@@ -33,7 +34,8 @@ class DummyData(Layer):
     tops = (1, None)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.fillers: list[Any] = self._for_each(list(self.p.data_filler), len(top), "data_filler") or [None] * len(top)
+        given = for_each_top(self.p.data_filler, len(top), "dummy_data_param.data_filler", needed=False)
+        self.fillers: list[Any] = given or [None] * len(top)
         for blob, shape, filler in zip(top, self._shapes(len(top)), self.fillers, strict=True):
             fillers.check(filler, shape, "dummy_data_param.data_filler")
             blob.reshape(shape)  # here and not in reshape, which would undo what a program has made of it
@@ -43,21 +45,11 @@ class DummyData(Layer):
         given = [name for name in LEGACY if getattr(self.p, name)]
         if not given:
             shapes = [blob_shape(message, "dummy_data_param.shape") for message in self.p.shape]
-            return self._for_each(shapes, tops, "shape", optional=False)
+            return for_each_top(shapes, tops, "dummy_data_param.shape", needed=True)
         if self.p.shape:
             raise ShapeError(f"takes shape or {' '.join(LEGACY)}, not both", field=f"dummy_data_param.{given[0]}")
-        sizes = [self._for_each(list(getattr(self.p, name)), tops, name, optional=False) for name in LEGACY]
+        sizes = [for_each_top(getattr(self.p, name), tops, f"dummy_data_param.{name}", needed=True) for name in LEGACY]
         return list(zip(*sizes, strict=True))
-
-    def _for_each(self, values: list[Any], tops: int, name: str, optional: bool = True) -> list[Any]:
-        """One value for each top, or [] where there are none and that is allowed."""
-        if len(values) in (1, tops) or (optional and not values):
-            return values * tops if len(values) == 1 else values
-        raise ShapeError(
-            f"{name} is given {len(values)} times for {tops} top{'' if tops == 1 else 's'}; "
-            f"give one for each{', one for all, or none' if optional else ' or one for all'}",
-            field=f"dummy_data_param.{name}",
-        )
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         pass

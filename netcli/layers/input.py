@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netcli.blob import Blob
-from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
 from netcli.layers.blob_shape import blob_shape
+from netcli.layers.each_top import for_each_top
 
 
 @layer("Input", param="input_param")
@@ -23,13 +23,8 @@ class Input(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shapes = [blob_shape(message, "input_param.shape") for message in self.p.shape]
-        if len(shapes) not in (0, 1, len(top)):
-            raise ShapeError(
-                f"shape is given {len(shapes)} times for {len(top)} tops; give one for each, one for all, or none",
-                field="input_param.shape",
-            )
         # Here and not in reshape, which would undo what a program has made of them.
-        for blob, shape in zip(top, shapes * len(top) if len(shapes) == 1 else shapes, strict=False):
+        for blob, shape in zip(top, for_each_top(shapes, len(top), "input_param.shape", needed=False), strict=False):
             blob.reshape(shape)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
