@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import os
 import pkgutil
 import sys
+from typing import Any
 
 import click
 
@@ -34,6 +36,14 @@ class Commands(click.Group):
         module = importlib.import_module(f"{cli.__name__}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `netcli predict ... | head`: whoever read has gone, and that is no fault
+            # What stdout still holds would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
 
 
 class Warnings(logging.Handler):
@@ -66,6 +76,3 @@ def main() -> None:
     except NetcliError as fault:
         click.echo(f"netcli: {fault}", err=True)
         sys.exit(2)
-    except BrokenPipeError:  # `netcli check ... | head`: whoever read has gone
-        sys.stderr.close()
-        sys.exit(0)

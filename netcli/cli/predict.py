@@ -74,7 +74,7 @@ def command(
     model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)
     try:
         preparation = Preparation(model, net, param, size)
-        blob = _output_blob(model, net, output)
+        blob = _output_blob(model, net, output, preparation.shape[0])
         load_all_weights(model, split_paths(weights))
         results = []
         batch = preparation.shape[0]
@@ -141,11 +141,20 @@ def _input_blob(net: Net, path: str) -> str:
     return images[0]
 
 
-def _output_blob(net: Net, path: str, wanted: str | None) -> str:
-    if wanted is not None and wanted not in net.outputs:
-        outputs = ", ".join(f"'{name}'" for name in net.outputs)
-        raise NetcliError(f"'{wanted}' is no output of the net; there are {outputs}", place=Place(path))
-    return wanted or ("prob" if "prob" in net.outputs else net.outputs[-1])
+def _output_blob(net: Net, path: str, wanted: str | None, images: int) -> str:
+    if not net.outputs:
+        raise NetcliError("the net has no output", place=Place(path))
+    name = wanted or ("prob" if "prob" in net.outputs else net.outputs[-1])
+    if name not in net.outputs:
+        outputs = ", ".join(f"'{output}'" for output in net.outputs)
+        raise NetcliError(f"'{name}' is no output of the net; there are {outputs}", place=Place(path))
+    shape = net.blobs[name].shape
+    if shape[:1] != (images,):
+        raise NetcliError(
+            f"predict wants scores for each of the {images} images of a batch, and output '{name}' is {shape}",
+            place=Place(path),
+        )
+    return name
 
 
 def _transform_param(like: str | None, scale: float | None, mean_file: str | None, mean_value: str | None) -> Any:

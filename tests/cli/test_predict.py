@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -119,6 +121,17 @@ def test_what_a_person_sees(files, netcli):
     assert out.splitlines() == [str(files.images[0]), *(f"  {row[i]:.4f}  {i}{names[i]}" for i in best)]
 
 
+def test_a_reader_that_goes_away_is_no_fault(files):
+    images = [files.images[0]] * 2000  # more lines than a pipe holds
+    command = [sys.executable, "-m", "netcli", "predict", files.net, "--weights", files.weights, "--top", "6", *images]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), err) == (0, b"")
+
+
 def test_wrong(files, netcli, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     train = tmp_path / "train.prototxt"
@@ -127,6 +140,9 @@ def test_wrong(files, netcli, tmp_path):
     two.write_text(files.net.read_text().replace('top: "data"', 'top: "data" top: "im_info"', 1))
     flat = tmp_path / "flat.binaryproto"
     write_blob(str(flat), np.zeros((5,), np.float32))
+    silent, summed = tmp_path / "silent.prototxt", tmp_path / "summed.prototxt"
+    silent.write_text(files.net.read_text() + 'layer { name: "s" type: "Silence" bottom: "prob" }')
+    summed.write_text(files.net.read_text() + 'layer { name: "s" type: "Reduction" bottom: "prob" top: "sum" }')
     given = [files.net, "--weights", files.weights, files.images[0]]
     for arguments, message in [
         ([*given, "none.png"], "netcli: none.png can't be read: No such file or directory"),
@@ -143,6 +159,11 @@ def test_wrong(files, netcli, tmp_path):
         ([*given, "--resize", "0x4"], "Error: Invalid value for --resize: '0x4' is not HxW, such as 256x256"),
         ([*given, "--resize", "3"], "netcli: crop_size 4 is larger than the image, 3x3x3"),
         ([*given, "--output", "fc8"], f"netcli: {files.net}: 'fc8' is no output of the net; there are 'prob'"),
+        ([silent, *given[1:]], f"netcli: {silent}: the net has no output"),
+        (
+            [summed, *given[1:]],
+            f"netcli: {summed}: predict wants scores for each of the 2 images of a batch, and output",
+        ),
         ([*given, "--gpu", "0"], "netcli: this build of netcli has no GPU engine yet"),
     ]:
         status, _, err = netcli("predict", *arguments)
