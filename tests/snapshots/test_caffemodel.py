@@ -1,6 +1,5 @@
 import contextlib
 import re
-import time
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +154,5 @@ def test_two_gigabytes_are_refused_before_anything_is_written(tmp_path, monkeypa
 def test_reading_copies_nothing(tmp_path):
     path = str(tmp_path / "large")
     write_weights(path, schema.NetParameter(layer=[{"name": "ip"}]), [[Blob((2000, 2000), parameter=True)]])
-    start = time.process_time()
     (layer,) = read_weights(path).layers
     assert not layer.blobs[0].flags.owndata
-    assert time.process_time() - start < 0.5
