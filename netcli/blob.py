@@ -31,10 +31,13 @@ class Buffer:
         return self.count * int(self.dtype.itemsize)
 
     def want(self, count: int) -> None:
-        """Ask for room for `count` items; room that is there already is kept."""
+        """Ask for room for `count` items; room that is there already is kept.
+
+        Of blobs that want different counts the largest gets its room, so that work space can be shared.
+        """
         if self.array is not None and count > self.array.size:
             self.array = None
-        self.count = count
+        self.count = max(count, self.count) if self.array is None else count
 
     def place(self, flat: Any) -> None:
         """Look at `flat`, at least `count` items of the plan's memory, from now on."""

@@ -71,6 +71,18 @@ def test_shared_data_follows_when_the_owner_grows():
     assert (other.data == 2).all()
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.booleans()), max_size=12))
+def test_blobs_of_different_counts_share_what_suffices_for_each(changes):
+    blobs = Blob((3,)), Blob((5,))
+    blobs[1].share_data(blobs[0])
+    blobs[1].reshape((5,))
+    for which, count, look in changes:
+        blobs[which].reshape((count,))
+        if look:
+            for blob in blobs:
+                assert blob.data.shape == blob.shape
+
+
 def test_memory_can_be_placed():
     flat = CPU.empty(20, np.float32)
     blob = Blob((2, 6))

@@ -19,7 +19,7 @@ from netcli.arrays import random
 from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
-from netcli.blob import Blob
+from netcli.blob import Blob, Buffer
 from netcli.errors import ShapeError
 from netcli.prototxt.fork_fields import refuse_fork_fields
 
@@ -43,6 +43,9 @@ class Context:
     folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
     gradients: bool = True  # whether backward may be called: else forward keeps nothing for it
     passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
+
+    def __post_init__(self) -> None:
+        self.work = Buffer(self.dtype, self.device)  # the layers' work space, which they use in turn
 
 
 def layer(type_name: str, param: str | None = None) -> Callable[[type[Layer]], type[Layer]]:
@@ -95,6 +98,10 @@ class Layer:
         if self.param_field:
             refuse_fork_fields(self.p, self.param_field, self.fork_fields)
         self.blobs: list[Blob] = []
+        # To be shaped in `reshape` by a layer that uses it.  What it holds is lost when forward or backward returns,
+        # since the other layers' work lies in the same memory.
+        self.work = Blob((), context.dtype, device=context.device)
+        self.work.data_buffer = context.work
         self._fillers: list[Any] = []
         self.top_has_gradient: list[bool] = []  # which tops' diffs hold a gradient at backward; set by the net
 

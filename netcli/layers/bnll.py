@@ -17,9 +17,6 @@ class BNLL(Neuron):
     top     y  shape of x; may be x itself
     """
 
-    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.work = Blob((), self.dtype, device=self.context.device)
-
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         self.work.reshape(bottom[0].shape)

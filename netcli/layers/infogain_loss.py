@@ -44,7 +44,6 @@ class InfogainLoss(ClassLoss):
                     "needs its matrix, as a third bottom or as infogain_loss_param source", field="infogain_loss_param"
                 )
             self.matrix = read_blob(self.find(self.p.source)).astype(self.dtype)
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)

@@ -29,7 +29,6 @@ class Log(Neuron):
         self.log_base = log_base(self.p.base, "log_param.base")
         if self.log_base == 0:
             raise ShapeError("base is 1, to which there is no logarithm", field="log_param.base")
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)

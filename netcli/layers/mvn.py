@@ -21,9 +21,6 @@ class MVN(Layer):
             eps                 default 1e-9
     """
 
-    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.work = Blob((), self.dtype, device=self.context.device)
-
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
         if not 1 <= len(shape) <= 4:

@@ -29,7 +29,6 @@ class Power(Neuron):
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.power, self.scale, self.shift = self.p.power, self.p.scale, self.p.shift
         self.slope = self.power * self.scale
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)

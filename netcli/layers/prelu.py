@@ -34,7 +34,6 @@ class PReLU(Neuron):
             raise ShapeError(f"takes a bottom of 2 axes or more, got {self.named(0, shape)}", field="bottom")
         filler = self.p.filler if self.p.HasField("filler") else schema.FillerParameter(type="constant", value=0.25)
         self.add_blob(() if self.p.channel_shared else (shape[1],), filler, "prelu_param.filler")
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)

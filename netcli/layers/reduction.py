@@ -31,7 +31,6 @@ class Reduction(Layer):
                 f"operation {self.operation} is not in netcli yet; {', '.join(OPERATIONS)} are",
                 field="reduction_param.operation",
             )
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]

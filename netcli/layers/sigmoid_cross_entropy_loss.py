@@ -25,7 +25,6 @@ class SigmoidCrossEntropyLoss(Loss):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.normalization = Normalization.of(self.p, default="BATCH_SIZE")
-        self.work = Blob((), self.dtype, device=self.context.device)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)

@@ -141,6 +141,8 @@ class Run:
         if clear:
             for blob in self.layer.blobs:
                 blob.clear_diff()
+        if self.layer.work.data_buffer.array is not None:
+            self.layer.work.data_buffer.array.fill(np.nan)  # other layers have used it since
         self.layer.backward(self.top, [i in wanted for i in range(len(self.bottom))], self.bottom)
         learned = [] if self.layer.statistics else self.layer.blobs
         return [self.bottom[i].diff.copy() for i in self.case.differentiable], [b.diff.copy() for b in learned]
