@@ -86,11 +86,14 @@ class LmdbReader:
         return self._count
 
     def __getitem__(self, index: int) -> tuple[bytes, bytes]:
-        """Key and value of record `index`, 0 .. len - 1."""
+        """Key and value of record `index`, 0 .. len - 1; raises DataError where a page on the way is damaged."""
         if not 0 <= index < self._count:
             raise IndexError(f"record {index} of {self._count}")
-        self._move(index)
-        key, value = self._cursor.item()
+        try:
+            self._move(index)
+            key, value = self._cursor.item()
+        except lmdb.Error as fault:
+            raise DataError(f"{self.path} is damaged at record {index}: {fault}") from None
         return key, value
 
     def _move(self, index: int) -> None:

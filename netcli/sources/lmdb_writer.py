@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -16,6 +17,7 @@ FIRST_MAP = 1 << 28  # bytes the file may grow to before the map is doubled; no 
 RECORDS_PER_COMMIT = 1000  # as Caffe's convert_imageset
 BYTES_PER_COMMIT = 1 << 26  # what waits in memory for the next commit
 LOCK_FILE = "lock.mdb"
+SCARCE = 1 << 16  # bytes free on a disk that is as good as full
 OWN_FILES = {DATA_FILE, LOCK_FILE}
 
 
@@ -50,7 +52,10 @@ class LmdbWriter:
             raise DataError(f"{self._shown} can't be made: {fault.strerror}") from None
         try:
             fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for name in OWN_FILES & set(os.listdir(self._partial)):
+            found = set(os.listdir(self._partial))
+            if not found <= OWN_FILES:
+                raise FileExistsError(errno.EEXIST, f"{self._partial} holds other files and is left alone")
+            for name in found:
                 os.unlink(os.path.join(self._partial, name))
             # Synced once, at the end: until then the folder bears another name and counts for nothing.
             self._environment = lmdb.open(self._partial, map_size=self._map_size, lock=False, sync=False)
@@ -94,7 +99,10 @@ class LmdbWriter:
         return True
 
     def _fault(self, fault: Exception) -> DataError:
-        return DataError(f"{self._shown} can't be written, and nothing is left of it: {fault}")
+        # LMDB tells of a write that was cut short as of an input/output error, whatever the reason.
+        full = shutil.disk_usage(self._folder).free < SCARCE
+        why = os.strerror(errno.ENOSPC) if full else fault
+        return DataError(f"{self._shown} can't be written, and nothing is left of it: {why}")
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None

@@ -27,6 +27,7 @@ def write(path, records, **options):
     with LmdbWriter(str(path), **options) as writer:
         for key, value in records:
             writer.put(key, value)
+    return str(path)
 
 
 def write_and_fail(path, fault, **options):
@@ -47,6 +48,19 @@ def refusal(path):
 
 
 # -- reading
+
+
+def test_a_damaged_page_is_told(tmp_path):
+    path = write(tmp_path / "db", [(b"%08d" % i, bytes(60)) for i in range(500)])
+    file = tmp_path / "db" / "data.mdb"
+    content = bytearray(file.read_bytes())
+    for page in range(2, len(content) // 4096):
+        flags = page * 4096 + 10
+        if content[flags] == 0x02:  # a leaf becomes a page of no kind
+            content[flags] = 0x00
+    file.write_bytes(content)
+    with LmdbReader(path) as reader, pytest.raises(DataError, match=r"db is damaged at record 0: .*wrong type"):
+        reader[0]
 
 
 @settings(max_examples=20, deadline=None)
@@ -255,6 +269,14 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path):
     assert os.listdir(tmp_path) == ["db"]
 
 
+def test_a_folder_of_someone_elses_is_not_cleared(tmp_path):
+    (tmp_path / "db.partial").mkdir()
+    (tmp_path / "db.partial" / "notes").touch()
+    with pytest.raises(DataError, match=r"db can't be made: .*db\.partial holds other files and is left alone"):
+        write(tmp_path / "db", [(b"a", b"b")])
+    assert os.listdir(tmp_path / "db.partial") == ["notes"]
+
+
 def test_two_writers_of_one_database(tmp_path):
     with LmdbWriter(str(tmp_path / "db")) as first:
         first.put(b"a", b"b")
@@ -280,12 +302,18 @@ def test_a_folder_that_is_missing_or_closed(tmp_path):
         write(tmp_path / "file" / "db", [])
 
 
-def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
+@pytest.mark.parametrize(
+    ("scarce", "why"),
+    # On a full disk LMDB speaks of an input/output error, too.
+    [(0, "Input/output error"), (1 << 62, "No space left on device")],
+)
+def test_a_full_disk_is_told_and_nothing_is_left(tmp_path, monkeypatch, scarce, why):
+    monkeypatch.setattr(lmdb_writer, "SCARCE", scarce)
     # A limit on the size of files stands in for the disk's: the same call fails.
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
-        with pytest.raises(DataError, match="can't be written, and nothing is left of it"):
+        with pytest.raises(DataError, match=f"can't be written, and nothing is left of it: .*{why}"):
             write(tmp_path / "db", [(b"%08d" % i, bytes(3000)) for i in range(1000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
