@@ -10,7 +10,7 @@ import numpy as np
 
 from netcli.arrays.layout import size_text
 from netcli.errors import DataError
-from netcli.snapshots import write_blob
+from netcli.snapshots import check_writable, write_blob
 from netcli.sources.datum import read_datum
 from netcli.sources.lmdb_reader import LmdbReader
 
@@ -51,6 +51,8 @@ def command(database: str, out: str | None, backend: str) -> None:  # noqa: ARG0
 
     The lines printed may stand in a transform_param as they are; the channels are blue, green, red.
     """
+    if out:
+        check_writable(out)
     with LmdbReader(database) as reader:
         mean = mean_image(reader)
     if out:

@@ -1,6 +1,6 @@
 """Files of weights and of solver states: written beside, synced, renamed; read with every length checked."""
 
-from netcli.snapshots.atomic import atomic_write, remove_parts
+from netcli.snapshots.atomic import atomic_write, check_writable, remove_parts
 from netcli.snapshots.blobproto import read_blob, write_blob
 from netcli.snapshots.caffemodel import LayerWeights, Weights, read_weights, write_weights
 from netcli.snapshots.solverstate import SolverState, newest_state, read_state, write_state
@@ -10,6 +10,7 @@ __all__ = [
     "SolverState",
     "Weights",
     "atomic_write",
+    "check_writable",
     "newest_state",
     "read_blob",
     "read_state",

@@ -21,8 +21,7 @@ def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
     The bytes go to a file beside it, reach the disk, and then the name is moved over.  Nothing is left of a
     write that fails or is interrupted.  Raises SnapshotError with the system's word for what is wrong.
     """
-    folder = os.path.dirname(path)
-    beside = f"{path}.{secrets.token_hex(4)}{PART}"
+    beside = _beside(path)
     try:
         with _removed_on_failure(beside):
             with open(beside, "xb") as stream:
@@ -30,21 +29,42 @@ def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(beside, path)
-        _sync_folder(folder or ".")
+        _sync_folder(os.path.dirname(path) or ".")
     except OSError as fault:
-        if folder and not os.path.isdir(folder):
-            raise SnapshotError(f"can't be written: there is no folder {folder}", place=Place(path)) from None
-        raise SnapshotError(f"can't be written: {_words(fault)}", place=Place(path)) from None
+        raise _fault(path, fault) from None
+
+
+def check_writable(path: str) -> None:
+    """Raise SnapshotError where `atomic_write` can make no file at `path`: for asking before hours are spent."""
+    beside = _beside(path)
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with _removed_on_failure(beside), open(beside, "xb"):
+            pass
+        os.remove(beside)
+    except OSError as fault:
+        raise _fault(path, fault) from None
+
+
+def _beside(path: str) -> str:
+    return f"{path}.{secrets.token_hex(4)}{PART}"
+
+
+def _fault(path: str, fault: OSError) -> SnapshotError:
+    folder = os.path.dirname(path)
+    why = f"there is no folder {folder}" if folder and not os.path.isdir(folder) else _words(fault)
+    return SnapshotError(f"can't be written: {why}", place=Place(path))
 
 
 def remove_parts(prefix: str) -> None:
     """Remove what killed writers have left of files whose paths begin with `prefix`."""
     folder, stem = os.path.split(prefix)
     form = re.compile(re.escape(stem) + r".*\.[0-9a-f]{8}" + re.escape(PART))
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # a folder that can't be listed is none of ours
         for name in os.listdir(folder or "."):
             if form.fullmatch(name):
-                with contextlib.suppress(OSError):  # another process's, or gone meanwhile
+                with contextlib.suppress(OSError):  # another user's, or gone meanwhile
                     os.remove(os.path.join(folder, name))
 
 

@@ -93,7 +93,7 @@ def write_state(path: str, state: SolverState) -> None:
 def newest_state(prefix: str) -> str | None:
     """The state PREFIX_iter_N.solverstate of the highest N that is whole and whose weights are; None: there is none.
 
-    Those passed over are named in warnings.
+    Those passed over are named in warnings.  Raises SnapshotError where the folder can't be looked into.
     """
     folder, stem = os.path.split(prefix)
     form = re.compile(re.escape(stem) + r"_iter_(\d+)\.solverstate")
@@ -101,6 +101,8 @@ def newest_state(prefix: str) -> str | None:
         names = os.listdir(folder or ".")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as fault:
+        raise SnapshotError(f"can't be read: {fault.strerror}", place=Place(folder)) from None
     found = sorted(((int(match[1]), name) for name in names if (match := form.fullmatch(name))), reverse=True)
     for iteration, name in found:
         path = os.path.join(folder, name)

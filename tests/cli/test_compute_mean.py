@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from databases import make_images, make_lmdb
 from netcli.cli.compute_mean import command, mean_image
-from netcli.errors import DataError
+from netcli.errors import DataError, SnapshotError
 from netcli.snapshots import read_blob
 from netcli.sources.datum import write_encoded_datum
 from netcli.sources.image_file import encode_image
@@ -68,6 +68,13 @@ def test_a_broken_record_is_named(tmp_path):
         database.put(b"a", b"\xff")
     with pytest.raises(DataError, match=r"db: record 0 \('a'\): 1 bytes that are not a Datum"):
         run(tmp_path / "db")
+
+
+def test_a_place_for_the_file_is_looked_for_first(tmp_path):
+    with LmdbWriter(str(tmp_path / "db")) as database:
+        database.put(b"a", b"not read")
+    with pytest.raises(SnapshotError, match="there is no folder"):
+        run(tmp_path / "db", tmp_path / "none" / "mean.binaryproto")
 
 
 def test_no_database(tmp_path):

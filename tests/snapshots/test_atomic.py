@@ -4,7 +4,7 @@ import os
 import pytest
 
 from netcli.errors import SnapshotError
-from netcli.snapshots.atomic import atomic_write, remove_parts
+from netcli.snapshots.atomic import atomic_write, check_writable, remove_parts
 
 
 def test_the_file_is_there_as_a_whole(tmp_path):
@@ -52,6 +52,25 @@ def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(SnapshotError) as caught:
         atomic_write(path, lambda stream: stream.write(b"x"))
     assert str(caught.value) == f"{path}: can't be written: there is no folder {tmp_path / 'runs'}"
+
+
+@pytest.mark.parametrize("name", ["runs/weights", "folder", "w" * 255])
+def test_what_could_not_be_written_is_known_before(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    path = str(tmp_path / name)
+    with pytest.raises(SnapshotError) as before:
+        check_writable(path)
+    with pytest.raises(SnapshotError) as then:
+        atomic_write(path, lambda stream: stream.write(b"x"))
+    assert str(before.value) == str(then.value)
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_asking_leaves_the_file_as_it_is(tmp_path):
+    (tmp_path / "weights").write_bytes(b"old")
+    check_writable(str(tmp_path / "weights"))
+    check_writable(str(tmp_path / "others"))
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("weights", b"old")]
 
 
 def test_a_folder_that_may_not_be_written(tmp_path):
