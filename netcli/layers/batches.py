@@ -149,6 +149,13 @@ class BatchLayer(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Data have no gradient."""
 
+    @property
+    def ahead_nbytes(self) -> int:
+        """Memory of the batches made ahead, and of the one that is being handed over."""
+        batches: int = self.param.data_param.prefetch + 1
+        of_image = count_of(self._image_shape) + 1  # and its label
+        return batches * self.batch_size * of_image * int(np.dtype(self.dtype).itemsize)
+
     def position(self) -> int:
         return self._feed.position
 

@@ -1,6 +1,7 @@
 import pytest
 from click.testing import CliRunner
 
+from databases import make_images, make_lmdb
 from netcli.cli.summary import command
 from netcli.errors import NetcliError
 
@@ -65,6 +66,17 @@ def test_the_memory_of_training(net):
 def test_a_solver_adds_its_history(solver):
     lines = run(solver).split("\n\n")[-1].splitlines()
     assert lines[2].split() == ["Adam's", "history", "10.9", "KiB"]
+
+
+def test_batches_made_ahead_take_memory_too(tmp_path):
+    db = make_lmdb(tmp_path / "db", make_images(3, (3, 64, 64)))
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "data" type: "Data" top: "data" top: "label" '
+        f'data_param {{ source: "{db}" backend: LMDB batch_size: 16 prefetch: 3 }} }}\n'
+    )
+    lines = run(tmp_path / "net.prototxt").splitlines()[-3:]
+    assert [line.split()[-2:] for line in lines] == [["768.1", "KiB"], ["3.0", "MiB"], ["3.8", "MiB"]]
+    assert lines[1].startswith("batches made ahead")
 
 
 def test_the_test_net(net, solver):
