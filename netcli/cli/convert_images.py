@@ -15,6 +15,7 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, size_text
+from netcli.arrays.threads import usable_cpus
 from netcli.errors import DataError
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import FORMATS, encode_image, read_image
@@ -22,8 +23,7 @@ from netcli.sources.image_list import ImageList, named, read_list, with_root
 from netcli.sources.lmdb_writer import LmdbWriter
 from netcli.sources.resize import resize
 
-WORKERS = 2
-AHEAD = 64  # images decoded before their turn to be written
+AHEAD = 8  # images for each worker that are decoded before their turn to be written
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,13 @@ def records(
     images: ImageList, order: np.ndarray, root: str, recipe: Recipe
 ) -> Generator[Record | DataError, None, None]:
     """The records of a list in `order`, each as soon as it is ready, or what is wrong with it."""
-    pool = ThreadPoolExecutor(WORKERS)
+    workers = usable_cpus()
+    pool = ThreadPoolExecutor(workers)
     try:
         waiting: deque[Future[Record]] = deque()
         for number, index in enumerate(order.tolist()):
             waiting.append(pool.submit(make_record, images, index, number, root, recipe))
-            if len(waiting) >= AHEAD:
+            if len(waiting) >= AHEAD * workers:
                 yield _outcome(waiting.popleft())
         while waiting:
             yield _outcome(waiting.popleft())
