@@ -6,7 +6,7 @@
     {"kind": "snapshot", "iteration": 500, "seconds": 16.1, "weights": PATH, "state": PATH}
 
 `loss` of train is the mean of the last average_loss iterations; `losses` names the outputs that are part of the
-loss.  A number that is not finite is null.
+loss.  The last train line, at max_iter, has no `lr`: no step follows.  A number that is not finite is null.
 """
 
 from __future__ import annotations

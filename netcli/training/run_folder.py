@@ -40,10 +40,12 @@ class RunFolder:
         return self.path / "curve.svg"
 
     def write(self, command: Sequence[str], texts: Mapping[str, str]) -> None:
-        """Write the command line, and the texts under their file names."""
+        """Write the command line, and the texts under their file names; raises NetcliError, for log and metrics too."""
         try:
             for name, text in {"command.txt": shlex.join(command) + "\n", **texts}.items():
                 (self.path / name).write_text(text, encoding="utf-8")
+            for path in (self.log, self.metrics):
+                open(path, "a", encoding="utf-8").close()
         except OSError as fault:
             raise _cannot(self.path, fault) from None
 

@@ -28,6 +28,12 @@ def test_what_is_written(tmp_path):
     assert given(folder.path).path == folder.path
 
 
+def test_a_log_that_can_not_be_written_to(tmp_path):
+    (tmp_path / "train.log").mkdir()
+    with pytest.raises(NetcliError, match="folder can't be written: Is a directory; --run-dir"):
+        given(tmp_path).write(["netcli"], {})
+
+
 def test_a_folder_that_can_not_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     for make in (lambda p: given(p / "run"), lambda p: next_free("net", p)):
