@@ -1,4 +1,4 @@
-"""Records of a database, in order.
+"""Records of a database.
 
 Same batches as Caffe's data_layer.cpp.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from netcli.errors import DataError, NetcliError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.record_order import RecordOrder
 from netcli.sources.datum import read_datum
 from netcli.sources.lmdb_reader import LmdbReader, holds_lmdb
 
@@ -21,7 +22,7 @@ LEVELDB = 0  # DataParameter.DB in caffe.proto
 
 @layer("Data", param="data_param")
 class Data(BatchLayer):
-    """The records of an LMDB in the order of their keys, over and over.
+    """The records of an LMDB, in the order of their keys unless they are shuffled, over and over.
 
     top     data    (batch_size, C, H, W), after transform_param; H and W of the first record of the batch
             label   (batch_size,), where there is a second top
@@ -30,12 +31,13 @@ class Data(BatchLayer):
             batch_size    records
             prefetch      batches made ahead, default 4
             force_encoded_color   decode images to 3 channels; as transform_param.force_color
+            shuffle       (NVCaffe, Intel Caffe, TSN) a new order in each epoch, by seed and epoch; default false
             rand_skip     has no effect, as in Caffe
             scale, mean_file, crop_size, mirror   likewise: they stand in transform_param now
             threads, parser_threads, cache, precache   change nothing
     """
 
-    fork_fields = ("threads", "parser_threads", "cache", "precache")
+    fork_fields = ("shuffle", "threads", "parser_threads", "cache", "precache")
 
     def open_source(self) -> Source:
         if not self.p.source:
@@ -48,28 +50,32 @@ class Data(BatchLayer):
                 "layer '%s': backend is LEVELDB (Caffe's default), but %s is an LMDB and read as one", self.name, path
             )
         color = True if self.p.force_encoded_color else self.transform.color
-        return Database(LmdbReader(path), color)
+        reader = LmdbReader(path)
+        seed = self.context.seed if self.p.shuffle else None
+        return Database(reader, color, RecordOrder(len(reader), seed, f"shuffle {self.name}"))
 
 
 class Database:
-    """The records of an LMDB as a source; the same order in every epoch."""
+    """The records of an LMDB as a source."""
 
-    def __init__(self, reader: LmdbReader, color: bool | None) -> None:
+    def __init__(self, reader: LmdbReader, color: bool | None, order: RecordOrder) -> None:
         self._reader = reader
         self._color = color
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._reader)
 
     def record(self, epoch: int, index: int) -> tuple[Any, int]:
         try:
-            return read_datum(self._reader[index][1], self._color)
+            return read_datum(self._reader[self._order(epoch, index)][1], self._color)
         except DataError as fault:
             raise DataError(f"{self.name(epoch, index)}: {fault.message}") from None
 
     def name(self, epoch: int, index: int) -> str:
-        key = self._reader[index][0].decode(errors="replace")
-        return f"{self._reader.path}: record {index} ('{key}')"
+        number = self._order(epoch, index)
+        key = self._reader[number][0].decode(errors="replace")
+        return f"{self._reader.path}: record {number} ('{key}')"
 
     def close(self) -> None:
         self._reader.close()

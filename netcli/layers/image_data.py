@@ -12,6 +12,7 @@ from netcli.arrays import random
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.record_order import RecordOrder
 from netcli.sources.image_file import read_image
 from netcli.sources.image_list import ImageList, named, read_list, with_root
 from netcli.sources.resize import resize
@@ -54,7 +55,8 @@ class ImageData(BatchLayer):
         if missing:
             raise DataError(f"{images.file}: {named(missing, len(files), 'image')} not there")
         seed = self.context.seed if self.p.shuffle else None
-        return Images(images, files, bool(self.p.is_color), (height, width), seed, f"shuffle {self.name}")
+        order = RecordOrder(len(files), seed, f"shuffle {self.name}")
+        return Images(images, files, bool(self.p.is_color), (height, width), order)
 
     def skip(self, count: int) -> int:
         if not self.p.rand_skip:
@@ -73,24 +75,22 @@ def _folder(images: ImageList) -> str:
 
 
 class Images:
-    """The images of a list as a source, in its order or in one drawn for each epoch."""
+    """The images of a list as a source."""
 
     def __init__(
-        self, images: ImageList, files: list[str], color: bool, size: tuple[int, int], seed: int | None, purpose: str
+        self, images: ImageList, files: list[str], color: bool, size: tuple[int, int], order: RecordOrder
     ) -> None:
         self._images = images
         self._files = files
         self._color = color
         self._size = size  # (height, width) to bring them to; (0, 0): as they are
-        self._seed = seed  # None: the list's order
-        self._purpose = purpose
-        self._order: tuple[int, Any] = (-1, None)  # the last epoch asked for, and its order
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._files)
 
     def record(self, epoch: int, index: int) -> tuple[Any, int]:
-        entry = self._entry(epoch, index)
+        entry = self._order(epoch, index)
         try:
             image = read_image(self._files[entry], self._color)
         except DataError as fault:
@@ -98,16 +98,8 @@ class Images:
         return resize(image, *self._size) if self._size[0] else image, int(self._images.labels[entry])
 
     def name(self, epoch: int, index: int) -> str:
-        entry = self._entry(epoch, index)
+        entry = self._order(epoch, index)
         return f"{self._images.place(entry)}: {self._files[entry]}"
 
     def close(self) -> None:
         """Nothing is held open."""
-
-    def _entry(self, epoch: int, index: int) -> int:
-        """Where in the list record `index` of an epoch stands."""
-        if self._seed is None:
-            return index
-        if self._order[0] != epoch:
-            self._order = (epoch, random.permutation(self._seed, self._purpose, epoch, len(self)))
-        return int(self._order[1][index])

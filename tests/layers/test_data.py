@@ -33,6 +33,18 @@ def test_records_come_in_order_and_over_again(tmp_path):
             np.testing.assert_array_equal(tops[1], order)
 
 
+def test_shuffled_records_come_once_an_epoch_in_an_order_of_its_own(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(300)[:, :1, :2, :2])
+    orders = []
+    for batch, seed in ((100, 1), (60, 1), (100, 2)):
+        with DataRun(data(path, batch, "shuffle: true backend: LMDB"), seed=seed) as run:
+            orders.append([label for _ in range(600 // batch) for label in run.labels()])
+    first, second = orders[0][:300], orders[0][300:]
+    assert sorted(first) == sorted(second) == list(range(300))
+    assert first != second != list(range(300)) != first
+    assert orders[0] == orders[1] != orders[2]
+
+
 def test_the_same_database_twice_in_one_process(tmp_path):
     path = make_lmdb(tmp_path / "db", make_images(5))
     with DataRun(data(path, 2)) as train, DataRun(data(path, 3), train=False) as test:
