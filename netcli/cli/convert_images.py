@@ -19,7 +19,7 @@ from netcli.arrays.threads import usable_cpus
 from netcli.errors import DataError
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import FORMATS, encode_image, read_image
-from netcli.sources.image_list import ImageList, named, read_list, with_root
+from netcli.sources.image_list import ImageList, named, prefix_of, read_list
 from netcli.sources.lmdb_writer import LmdbWriter
 from netcli.sources.resize import resize
 
@@ -46,10 +46,10 @@ class Record:
     shape: Shape
 
 
-def make_record(images: ImageList, index: int, number: int, root: str, recipe: Recipe) -> Record:
+def make_record(images: ImageList, index: int, number: int, prefix: str, recipe: Recipe) -> Record:
     """Entry `index` of a list as record `number`; raises DataError, which names the line and the file."""
     path, label = images.paths[index], int(images.labels[index])
-    file = with_root(root, path)
+    file = prefix + path
     try:
         image = read_image(file, recipe.color)
         if recipe.height:
@@ -77,7 +77,7 @@ def _encoded(file: str, image: np.ndarray, recipe: Recipe) -> bytes:
 
 
 def records(
-    images: ImageList, order: np.ndarray, root: str, recipe: Recipe
+    images: ImageList, order: np.ndarray, prefix: str, recipe: Recipe
 ) -> Generator[Record | DataError, None, None]:
     """The records of a list in `order`, each as soon as it is ready, or what is wrong with it."""
     workers = usable_cpus()
@@ -85,7 +85,7 @@ def records(
     try:
         waiting: deque[Future[Record]] = deque()
         for number, index in enumerate(order.tolist()):
-            waiting.append(pool.submit(make_record, images, index, number, root, recipe))
+            waiting.append(pool.submit(make_record, images, index, number, prefix, recipe))
             if len(waiting) >= AHEAD * workers:
                 yield _outcome(waiting.popleft())
         while waiting:
@@ -168,7 +168,8 @@ def command(
         seed = random.new_seed() if seed is None else seed
         order = random.permutation(seed, "convert-images", 0, len(images))
     recipe = Recipe(not gray, resize_height, resize_width, encoded, encode_type)
-    with LmdbWriter(database, overwrite=force) as writer, closing(records(images, order, root, recipe)) as made:
+    made = records(images, order, prefix_of(root), recipe)
+    with LmdbWriter(database, overwrite=force) as writer, closing(made):
         faults = write(writer, made, len(images), check_size)
         if faults and (not skip_unreadable or len(faults) == len(images)):
             raise DataError(f"{named(faults, len(images), 'image')} unreadable, and {database} was not made")

@@ -67,8 +67,9 @@ class Database:
         return len(self._reader)
 
     def record(self, epoch: int, index: int) -> tuple[Any, int]:
+        _, value = self._reader[self._order(epoch, index)]
         try:
-            return read_datum(self._reader[self._order(epoch, index)][1], self._color)
+            return read_datum(value, self._color)
         except DataError as fault:
             raise DataError(f"{self.name(epoch, index)}: {fault.message}") from None
 

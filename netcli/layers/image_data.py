@@ -14,7 +14,7 @@ from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
 from netcli.sources.image_file import read_image
-from netcli.sources.image_list import ImageList, named, read_list, with_root
+from netcli.sources.image_list import ImageList, named, prefix_of, read_list
 from netcli.sources.resize import resize
 
 
@@ -49,8 +49,8 @@ class ImageData(BatchLayer):
             field = f"image_data_param.new_{'height' if height else 'width'}"
             raise ShapeError(f"new_height {height} and new_width {width} go together: both or neither", field=field)
         images = read_list(self.find(self.p.source))
-        root = self.find(self.p.root_folder) if self.p.root_folder else _folder(images)
-        files = [with_root(root, path) for path in images.paths]
+        root = prefix_of(self.find(self.p.root_folder)) if self.p.root_folder else _folder(images)
+        files = [root + path for path in images.paths]
         missing = [path for path in files if not os.path.exists(path)]
         if missing:
             raise DataError(f"{images.file}: {named(missing, len(files), 'image')} not there")

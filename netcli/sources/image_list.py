@@ -78,8 +78,6 @@ def named(faults: Sequence[str], total: int, what: str) -> str:
     return f"{len(faults)} of {total} {noun} ({', '.join(faults[:SHOWN])}{more}) {verb}"
 
 
-def with_root(root: str, path: str) -> str:
-    """The file of a list's entry: `root` + `path` as Caffe joins them, with the `/` that a folder's name may lack."""
-    if root and not root.endswith("/") and os.path.isdir(root):
-        root += "/"
-    return root + path
+def prefix_of(root: str) -> str:
+    """What Caffe puts before each path of a list: `root`, with the `/` that a folder's name may lack."""
+    return f"{root}/" if root and not root.endswith("/") and os.path.isdir(root) else root

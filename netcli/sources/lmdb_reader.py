@@ -14,7 +14,7 @@ from netcli.errors import DataError
 from netcli.sources.lmdb_pages import check_file
 
 DATA_FILE = "data.mdb"
-MARK_EVERY = 256  # records between two keys that are remembered to seek by
+MARK_EVERY = 32  # records between two keys that are remembered to seek by
 
 
 def holds_lmdb(path: str) -> bool:
@@ -63,7 +63,7 @@ class LmdbReader:
     """The records of the LMDB in folder `path`, numbered from 0 in the order of their keys.
 
     Reading one after the other is a step of a cursor; reading elsewhere starts from the nearest key
-    remembered (every 256th of those passed so far).  For one thread at a time.
+    remembered (every 32nd of those passed so far).  For one thread at a time.
     Raises DataError for what is missing, cut off, empty or no LMDB.
     """
 
@@ -77,7 +77,7 @@ class LmdbReader:
         self._cursor = self._transaction.cursor()
         self._count: int = self._transaction.stat()["entries"]
         self._at = -1  # the record the cursor is on
-        self._marks: list[bytes] = []  # keys of the records 0, 256, 512, ...
+        self._marks: list[bytes] = []  # keys of the records 0, 32, 64, ...
         if not self._count:
             self.close()
             raise DataError(f"{path} holds no records")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcli.errors import DataError
-from netcli.sources.image_list import named, read_list, with_root
+from netcli.sources.image_list import named, prefix_of, read_list
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1)
 paths = st.lists(names, min_size=1, max_size=3).map(" ".join)  # spaces inside, none at the ends
@@ -71,7 +71,7 @@ def test_a_count_of_one():
 
 
 def test_the_root_is_put_before_a_path_as_it_stands(tmp_path):
-    assert with_root("", "a.png") == "a.png"
-    assert with_root(f"{tmp_path}/", "a.png") == f"{tmp_path}/a.png"
-    assert with_root(str(tmp_path), "a.png") == f"{tmp_path}/a.png"  # a folder
-    assert with_root(f"{tmp_path}/photo_", "1.png") == f"{tmp_path}/photo_1.png"  # and what is none
+    assert prefix_of("") == ""
+    assert prefix_of(f"{tmp_path}/") == f"{tmp_path}/"
+    assert prefix_of(str(tmp_path)) == f"{tmp_path}/"  # a folder
+    assert prefix_of(f"{tmp_path}/photo_") == f"{tmp_path}/photo_"  # and what is none
