@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,8 +18,8 @@ class Prefetch(Generic[Batch]):
     step: records in a batch
 
     What `load` raises is raised by `next`, when its turn comes and at every try after that, until a `seek`.
-    Work begins at the first `next`.  At the interpreter's end an open one is finished with, not waited for
-    longer than the batches in the making take.
+    Work begins at the first `next`.  At the interpreter's end an open one is waited for no longer than the
+    batch in the making takes.
     """
 
     def __init__(self, load: Callable[[int], Batch], step: int, depth: int) -> None:
@@ -28,6 +29,8 @@ class Prefetch(Generic[Batch]):
         self._step = step
         self._depth = depth
         self._pending: deque[Future[Batch]] = deque()
+        self._asked: deque[tuple[int, Future[Batch]]] = deque()  # not made yet, with their positions
+        self._lock = threading.Lock()  # of _asked
         self._executor: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="netcli prefetch")
         self.position = 0  # records given by `next` so far
 
@@ -37,7 +40,7 @@ class Prefetch(Generic[Batch]):
             raise ValueError("the prefetch is closed")
         while len(self._pending) < self._depth:
             start = self.position + len(self._pending) * self._step
-            self._pending.append(self._executor.submit(self._load, start))
+            self._pending.append(self._ask(self._executor, start))
         # Popped only after it is there: a KeyboardInterrupt while waiting loses no batch.
         batch = self._pending[0].result()
         self._pending.popleft()
@@ -55,6 +58,40 @@ class Prefetch(Generic[Batch]):
             self._drop()
             self._executor.shutdown()
             self._executor = None
+
+    def _ask(self, executor: ThreadPoolExecutor, start: int) -> Future[Batch]:
+        """Have the batch at `start` made after those asked for before.
+
+        The executor has one of them at a time: what it has, it finishes before the interpreter may end.
+        """
+        future: Future[Batch] = Future()
+        with self._lock:
+            if not self._asked:
+                executor.submit(self._make, executor)
+            self._asked.append((start, future))
+        return future
+
+    def _make(self, executor: ThreadPoolExecutor) -> None:
+        """In the thread: make the batch that was asked for first, and see that the next one follows."""
+        with self._lock:
+            if not self._asked:  # a KeyboardInterrupt came between the two steps of _ask
+                return
+            start, future = self._asked[0]
+        if future.set_running_or_notify_cancel():
+            try:
+                batch = self._load(start)
+            except BaseException as fault:  # raised by `next`
+                future.set_exception(fault)
+            else:
+                future.set_result(batch)
+        with self._lock:
+            self._asked.popleft()
+            try:
+                if self._asked:
+                    executor.submit(self._make, executor)
+            except RuntimeError:  # closed, or the interpreter ends: nobody should wait for the rest
+                while self._asked:
+                    self._asked.popleft()[1].cancel()
 
     def _drop(self) -> None:
         for future in self._pending:

@@ -118,6 +118,22 @@ def test_a_program_that_forgets_to_close_ends_all_the_same():
     assert (done.stdout, done.stderr) == ("0 1\n", "")
 
 
+def test_at_the_end_of_a_program_only_the_batch_in_the_making_is_finished():
+    lines = (
+        "import time",
+        "from netcli.sources.prefetch import Prefetch",
+        "def load(position):",
+        "    time.sleep(0.1 * (position > 0))",
+        "    print(position)",
+        "feed = Prefetch(load, 1, 100)",
+        "feed.next()",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert (done.stdout, done.stderr) == ("0\n1\n", "")
+
+
 def test_an_interrupt_while_waiting_loses_no_batch(prefetch):
     """As a second thread can't be interrupted by a signal, the wait itself raises."""
     feed = prefetch(lambda position: position, 1, 2)
