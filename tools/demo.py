@@ -5,6 +5,7 @@ Prints each netcli command as it runs it, so that a reader can type the same.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -20,16 +21,15 @@ ITERATIONS = 900  # max_iter of the solver: the number in its last snapshot's na
 def netcli(*arguments: str, capture: bool = False) -> str:
     """Run `netcli ARGUMENTS` from the repository's root; end with its status if it fails."""
     print(f"\n$ netcli {' '.join(arguments)}", flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "netcli", *arguments],
-        cwd=ROOT,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE if capture else None,
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
-    return done.stdout or ""
+    command = [sys.executable, "-m", "netcli", *arguments]
+    output = ""
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE if capture else None) as process:
+        while process.returncode is None:
+            with contextlib.suppress(KeyboardInterrupt):  # it has had the ctrl-C too, and ends by itself
+                output = process.communicate()[0] or ""
+    if process.returncode:
+        sys.exit(process.returncode)
+    return output
 
 
 def main() -> None:
