@@ -37,7 +37,7 @@ def test_each_type_is_a_final_class_of_its_own():
         ("ROIPooling", "layer type 'ROIPooling' is Fast R-CNN's, which netcli does not have yet"),
         ("PSROIPooling", "layer type 'PSROIPooling' is R-FCN's, which netcli does not have yet"),
         ("Upsample", "layer type 'Upsample' is from SegNet or MobileNet-YOLO, which netcli does not have yet"),
-        ("LSTM", "layer type 'LSTM' is Caffe's, which netcli does not have yet"),
+        ("WindowData", "layer type 'WindowData' is Caffe's, which netcli does not have yet"),
         ("zzz", "there is no layer type 'zzz'"),
     ],
 )
