@@ -1,6 +1,5 @@
 """The grammar of the text format, and the line of every value."""
 
-
 import pytest
 from google.protobuf import text_format
 

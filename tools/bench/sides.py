@@ -26,9 +26,8 @@ def batch(net: str, images: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
-    from netcli.arrays.threads import set_threads
-
     from netcli.arrays.ops import Ops
+    from netcli.arrays.threads import set_threads
     from netcli.layers.base import TRAIN
     from netcli.net import Net
     from netcli.prototxt import read_net, read_solver
