@@ -149,6 +149,10 @@ class Layer:
         """Go on as if `position` records had been given so far (sources only)."""
         raise NotImplementedError(f"{type(self).__name__} is not a source")
 
+    def carried(self) -> Sequence[Blob]:
+        """Blobs of the layer's own whose data one forward pass leaves to the next; a snapshot holds them."""
+        return ()
+
     def close(self) -> None:
         """Give back threads, files and databases."""
 

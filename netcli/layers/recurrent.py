@@ -35,9 +35,9 @@ class Recurrent(Layer):
             debug_info     changes nothing: there is no unrolled net of which to tell
 
     Without expose_hidden a pass starts from the state that the last one ended with, the first one from zeros; so
-    does the first one of more sequences than ever before, while fewer go on from the first of the states.  As in
-    Caffe the state is in no snapshot: a run is the same when resumed if its sequences start with a pass.  As in Caffe
-    too, no gradient goes from one pass to another, nor by exposed states.  Unlike in Caffe, T may change at a reshape.
+    does the first one of more sequences than ever before, while fewer go on from the first of the states.  Unlike
+    in Caffe a solver state holds it, so that a resumed run goes on with it, and T may change at a reshape.  As in
+    Caffe, no gradient goes from one pass to another, nor by exposed states.
     """
 
     no_gradient = (1,)
@@ -138,6 +138,9 @@ class Recurrent(Layer):
         for before, state in zip(self.before, self.state, strict=True):
             before.reshape((self.kept, n, d))
             state.reshape((1, n, d))
+
+    def carried(self) -> Sequence[Blob]:
+        return () if self.exposed else self.state
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         steps, n, _ = top[0].shape

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from netcli.net import Net
 
@@ -13,16 +14,28 @@ class Position:
     """What the next forward pass of a net depends on beside its weights and inputs.
 
     records: given so far by each source    passes: forward passes made so far
+    carried: arrays that each layer with any keeps from one pass to the next
     """
 
     records: Mapping[str, int]
     passes: int
+    carried: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, net: Net) -> Position:
-        return cls(net.positions(), net.context.passes)
+        carried = {
+            layer.name: [blob.data.copy() for blob in layer.carried()] for layer in net.layers if layer.carried()
+        }
+        return cls(net.positions(), net.context.passes, carried)
 
     def seek(self, net: Net) -> None:
-        """Let a net go on from here; sources that are not named stay where they are."""
+        """Let a net go on from here; sources and layers that are not named stay where they are.
+
+        What a layer kept for batches of another size is left out.
+        """
         net.seek(self.records)
         net.context.passes = self.passes
+        for layer in net.layers:
+            for blob, array in zip(layer.carried(), self.carried.get(layer.name, ()), strict=False):
+                if blob.shape == array.shape:
+                    blob.data[...] = array

@@ -48,6 +48,11 @@ def _run_state(run: Trainer) -> Any:
     for name, position in zip(_net_names(run), [train, *tests], strict=True):
         for layer, records in position.records.items():
             record.positions.add(net=name, layer=layer, records=records)
+        for layer, arrays in position.carried.items():
+            carried = record.carried.add(net=name, layer=layer)
+            for array in arrays:
+                blob = carried.blobs.add(data=array.ravel())
+                blob.shape.dim.extend(array.shape)
     return record
 
 
@@ -72,7 +77,12 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
     passes += [0] * (1 + len(run.tests) - len(passes))
     for name, net, made in zip(_net_names(run), [run.net, *run.tests], passes, strict=False):
         records = {p.layer: p.records for p in state.run.positions if p.net == name}
-        Position(records, made).seek(net)
+        carried = {c.layer: [_array(blob) for blob in c.blobs] for c in state.run.carried if c.net == name}
+        Position(records, made, carried).seek(net)
+
+
+def _array(blob: Any) -> Any:
+    return np.array(blob.data, np.float32).reshape(tuple(blob.shape.dim))
 
 
 def is_ours(state: SolverState) -> bool:

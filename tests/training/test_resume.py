@@ -44,6 +44,30 @@ def test_the_same_numbers_from_any_snapshot(project, rule):
         assert again[4] == window
 
 
+def test_the_state_that_an_lstm_carries_from_pass_to_pass(project):
+    project.net.write_text("""
+        layer {
+          name: "data" type: "DummyData" top: "x" top: "cont" top: "label"
+          dummy_data_param {
+            shape { dim: 3 dim: 2 dim: 4 } data_filler { type: "gaussian" }
+            shape { dim: 3 dim: 2 } data_filler { value: 1 }
+            shape { dim: 6 } data_filler { value: 1 }
+          }
+        }
+        layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+          recurrent_param { num_output: 5 weight_filler { type: "gaussian" std: 1 } } }
+        layer { name: "ip" type: "InnerProduct" bottom: "h" top: "ip" inner_product_param { num_output: 3 axis: 2 } }
+        layer { name: "flat" type: "Reshape" bottom: "ip" top: "flat" reshape_param { shape { dim: 6 dim: 3 } } }
+        layer { name: "loss" type: "SoftmaxWithLoss" bottom: "flat" bottom: "label" top: "loss" }
+    """)
+    project.write("snapshot: 1 test_interval: 0", without="test_iter")
+    weights, _, _, losses, _ = run_from(project)
+    for iteration in (1, 5):
+        again = run_from(project, f"{project.prefix}_iter_{iteration}.solverstate")
+        assert again[3] == losses[iteration:]
+        assert same(again[0], weights)
+
+
 def test_several_test_nets_each_with_draws_of_its_own(project):
     """A test net's data and draws go on where they were, also where it has no source but DummyData."""
     noise = project.folder / "noise.prototxt"
