@@ -28,6 +28,7 @@ BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
     "pool": ("onednn.pool:Pool", "plain.pool:Pool"),
+    "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
     "lrn": ("onednn.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": ("onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
     "softmax": ("onednn.softmax:Softmax", "plain.softmax:Softmax"),
@@ -142,6 +143,24 @@ class Ops:
         plan.mask               with mask=True, after forward: (N, C, *out), the index h * W + w of each maximum, or -1
         """
         return self._plan("pool", x_shape, y_shape, method, kernel, stride, pad, mask, dtype)
+
+    def stochastic_pool(
+        self, x_shape: Shape, y_shape: Shape, kernel: Shape, stride: Shape, dtype: Any = np.float32
+    ) -> Any:
+        """Pooling of (N, C, H, W) without padding by one cell of each window, drawn in proportion to its value.
+
+        The values are not to be negative.  Of the window p (counted in Caffe's order, N C P Q) that cell is taken at
+        which the running sum in row order first reaches (1 - u) * sum, u = word p of
+        `random.words(seed, purpose, major, ...)` in [0, 1); where none does (negative values, NaN) the last.
+        `mean` is what is expected of it: sum(x**2) / sum(x), or 0 where sum(x) is not above 0.
+        A window wholly outside the image gives 0 and no gradient.
+
+        plan.forward(x, y, seed, purpose, major)
+        plan.backward(dy, dx)                     by the cells of the last forward
+        plan.mean(x, y)
+        plan.mean_backward(x, y, dy, dx)          after mean, x and y as they were there
+        """
+        return self._plan("stochastic_pool", x_shape, y_shape, kernel, stride, dtype)
 
     def lrn(
         self, x_shape: Shape, region: str, size: int, alpha: float, beta: float, k: float, dtype: Any = np.float32

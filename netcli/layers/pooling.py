@@ -1,7 +1,9 @@
 """Pooling.
 
 Scherer, Müller & Behnke, "Evaluation of Pooling Operations in Convolutional Architectures for Object
-Recognition", ICANN 2010.  Same results as Caffe's pooling_layer.cpp.
+Recognition", ICANN 2010; stochastic: Zeiler & Fergus, "Stochastic Pooling for Regularization of Deep
+Convolutional Neural Networks", ICLR 2013, arXiv:1301.3557.  Same results as Caffe's pooling_layer.cpp and,
+for what that lacks, pooling_layer.cu.
 """
 
 from __future__ import annotations
@@ -22,15 +24,21 @@ Pair = tuple[int, int]  # height, width
 
 @layer("Pooling", param="pooling_param")
 class Pooling(Layer):
-    """The maximum or the average of each window.
+    """The maximum, the average or a cell drawn at random of each window.
+
+    STOCHASTIC: in TRAIN one cell, drawn with a probability in proportion to its value; in TEST the mean of the cells
+    weighted by their values, sum(x**2) / sum(x).  The draws depend on the net's seed, the layer's name and the number
+    of forward passes alone.  Values are not to be negative.  (Caffe computes it on the GPU alone, and has no gradient
+    in TEST; here that is the mean's.)
 
     bottom  x     (N, C, H, W)
     top     y     (N, C, *out), out = ceil((in + 2 pad - kernel) / stride) + 1, with pad less a last window that
                   would start behind the image and its near padding
             mask  optional, with MAX: h * W + w of each maximum, as floats; -1 where a window has none
-    param   pool            MAX (default) or AVE; Caffe divides by the window clipped to the image with its padding
+    param   pool            MAX (default), AVE or STOCHASTIC; for AVE Caffe divides by the window clipped to the image
+                            with its padding
             kernel_size     or kernel_h and kernel_w; or global_pooling, the whole image
-            stride (1), pad (0)   or stride_h stride_w, pad_h pad_w; pad is less than the kernel
+            stride (1), pad (0)   or stride_h stride_w, pad_h pad_w; pad is less than the kernel, and 0 with STOCHASTIC
             round_mode      CEIL (default) or FLOOR; ceil_mode: false and torch_pooling: true are forks' names for FLOOR
             engine          changes nothing; nor do blobs_lr and blobs_a_min, settings of a pool that is refused
     """
@@ -40,11 +48,11 @@ class Pooling(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p
-        methods = {p.MAX: "max", p.AVE: "ave"}
+        methods = {p.MAX: "max", p.AVE: "ave", p.STOCHASTIC: "stochastic"}
         if p.pool not in methods:
+            name = schema.PoolingParameter.PoolMethod.Name(p.pool)
             raise NetcliError(
-                f"pool {schema.PoolingParameter.PoolMethod.Name(p.pool)} is not in netcli yet; MAX and AVE are",
-                field="pooling_param.pool",
+                f"pool {name} is not in netcli yet; MAX, AVE and STOCHASTIC are", field="pooling_param.pool"
             )
         self.method = methods[p.pool]
         if len(top) > 1 and self.method != "max":
@@ -67,6 +75,11 @@ class Pooling(Layer):
             raise ShapeError(
                 f"pad {size_text(self.pad)} is not less than the kernel {size_text(self._window)}",
                 field="pooling_param.pad",
+            )
+        if self.method == "stochastic" and any(self.pad):
+            given = next(name for name in ("pad", "pad_h", "pad_w") if getattr(p, name))
+            raise ShapeError(
+                f"pool: STOCHASTIC takes no padding, got {size_text(self.pad)}", field=f"pooling_param.{given}"
             )
         self._warn_of_empty_windows(bottom[0].shape)
 
@@ -135,15 +148,28 @@ class Pooling(Layer):
         shape, top_shape = bottom[0].shape, self.top_shape(bottom[0].shape)
         for blob in top:
             blob.reshape(top_shape)
-        self.plan = self.ops.pool(
-            shape, top_shape, self.method, self.kernel(shape), self.stride, self.pad, len(top) > 1, self.dtype
+        kernel = self.kernel(shape)
+        self.plan = (
+            self.ops.stochastic_pool(shape, top_shape, kernel, self.stride, self.dtype)
+            if self.method == "stochastic"
+            else self.ops.pool(shape, top_shape, self.method, kernel, self.stride, self.pad, len(top) > 1, self.dtype)
         )
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.plan.forward(bottom[0].data, top[0].data)
+        x, y = bottom[0].data, top[0].data
+        if self.method != "stochastic":
+            self.plan.forward(x, y)
+        elif self.train:
+            self.plan.forward(x, y, self.context.seed, f"pool {self.name}", self.context.passes)
+        else:
+            self.plan.mean(x, y)
         if len(top) > 1:
             top[1].data[...] = self.plan.mask
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        if propagate_down[0]:
+        if not propagate_down[0]:
+            return
+        if self.method == "stochastic" and not self.train:
+            self.plan.mean_backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff)
+        else:
             self.plan.backward(top[0].diff, bottom[0].diff)

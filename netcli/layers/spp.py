@@ -12,7 +12,7 @@ from typing import Any
 
 from netcli.arrays.layout import count_of
 from netcli.blob import Blob
-from netcli.errors import NetcliError, ShapeError
+from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
 from netcli.layers.pooling import Pooling
 from netcli.prototxt import schema
@@ -25,17 +25,17 @@ class SPP(Layer):
     bottom  x               (N, C, H, W)
     top     y               (N, C * bins of all levels); with pyramid_height 1: (N, C, 1, 1)
     param   pyramid_height  levels, 1 or more; needed
-            pool            MAX (default) or AVE
+            pool            MAX (default), AVE or STOCHASTIC
             engine          changes nothing
 
-    A level of n bins a side pools with kernel and stride ceil(H / n), and pads so that they cover the image.
+    A level of n bins a side pools with kernel and stride ceil(H / n), and pads so that they cover the image; STOCHASTIC
+    takes no padding, so that n has to divide H and W.  (Caffe's levels are in TRAIN whatever the phase of the net; here
+    they are in the layer's.)
     """
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.p.pyramid_height < 1:
             raise ShapeError("needs pyramid_height, 1 or more", field="spp_param.pyramid_height")
-        if self.p.pool == self.p.STOCHASTIC:
-            raise NetcliError("pool STOCHASTIC is not in netcli yet; MAX and AVE are", field="spp_param.pool")
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -44,13 +44,20 @@ class SPP(Layer):
         self.levels = [self._level(bottom[0], 2**level) for level in range(self.p.pyramid_height)]
         self.ends = list(accumulate(count_of(out.shape[1:]) for _, out in self.levels))
         self.spare = Blob(shape, self.dtype, device=self.context.device)  # for the gradient of all levels but the first
+        self.spare.share_data(bottom[0])
         top[0].reshape(self.levels[0][1].shape if len(self.levels) == 1 else (shape[0], self.ends[-1]))
 
     def _level(self, x: Blob, bins: int) -> tuple[Pooling, Blob]:
         """The layer that pools into bins x bins, and the blob that it pools into."""
-        message = schema.LayerParameter(name=self.name, type="Pooling", bottom=self.param.bottom)
+        # A name for each level: draws are keyed by it.
+        name = f"{self.name} {bins}x{bins}"
+        message = schema.LayerParameter(name=name, type="Pooling", bottom=self.param.bottom, phase=self.phase)
         param: Any = message.pooling_param
-        param.pool = {self.p.MAX: param.MAX, self.p.AVE: param.AVE}[self.p.pool]
+        param.pool = {
+            self.p.MAX: param.MAX,
+            self.p.AVE: param.AVE,
+            self.p.STOCHASTIC: param.STOCHASTIC,
+        }[self.p.pool]
         for side, size in zip("hw", x.shape[2:], strict=True):
             kernel = -(-size // bins)
             pad = (kernel * bins - size + 1) // 2
@@ -59,6 +66,12 @@ class SPP(Layer):
                     f"pyramid_height {self.p.pyramid_height} makes {bins} x {bins} bins, too many for bottom "
                     f"{self.named(0, x.shape)}",
                     field="spp_param.pyramid_height",
+                )
+            if pad and self.p.pool == self.p.STOCHASTIC:
+                raise ShapeError(
+                    f"pool: STOCHASTIC takes no padding, which {bins} x {bins} bins of bottom "
+                    f"{self.named(0, x.shape)} need",
+                    field="spp_param.pool",
                 )
             for name, value in (("kernel", kernel), ("stride", kernel), ("pad", pad)):
                 setattr(param, f"{name}_{side}", value)

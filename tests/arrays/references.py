@@ -59,6 +59,43 @@ def pool(x, out, method, kernel, stride, pad):
     return y, mask, backward
 
 
+def stochastic_pool(x, out, kernel, stride, draws=None):
+    """Result, and the function from the result's gradient to that of x.
+
+    draws: (seed, purpose, major) to draw with; None: the mean.
+    """
+    y = np.zeros((*x.shape[:2], *out))
+    if draws is not None:
+        u = random.unit(random.words(*draws, 0, y.size // 4 + 1)).reshape(-1)[: y.size].reshape(y.shape)
+    shares = []  # place in y, item of x, derivative
+    for at in np.ndindex(y.shape):
+        n, c, p, q = at
+        rows, columns = (
+            range(i * t, min(i * t + k, s)) for i, t, k, s in zip((p, q), stride, kernel, x.shape[2:], strict=True)
+        )
+        cells = [(n, c, h, w) for h in rows for w in columns]
+        total = sum(x[cell] for cell in cells)
+        if draws is not None:
+            running = 0.0
+            for cell in cells:
+                running += x[cell]
+                y[at] = x[cell]
+                if running >= (1 - u[at]) * total:
+                    break
+            shares += [(at, cell, 1.0)] if cells else []
+        elif total > 0:
+            y[at] = sum(x[cell] ** 2 for cell in cells) / total
+            shares += [(at, cell, (2 * x[cell] - y[at]) / total) for cell in cells]
+
+    def backward(dy):
+        dx = np.zeros(x.shape)
+        for at, item, share in shares:
+            dx[item] += dy[at] * share
+        return dx
+
+    return y, backward
+
+
 def lrn(x, region, size, alpha, beta, k):
     s = np.full(x.shape, float(k))
     r = size // 2

@@ -25,6 +25,20 @@ def both(name, param, shape, out, kernel, stride, pad=(0, 0)):
         yield Case(f"{method} {name}", text, [x], pool(method, out, kernel, stride, pad))
 
 
+def stochastic(name, param, shape, out, kernel, stride):
+    """The case for either phase."""
+    x = np.random.default_rng(4).uniform(0.1, 1, shape)
+    for phase, draws in (("TRAIN", (9, "pool L", 0)), ("TEST", None)):
+        yield Case(
+            f"stochastic {name} in {phase}",
+            layer(f"pool: STOCHASTIC {param}"),
+            [x],
+            lambda x, draws=draws: [references.stochastic_pool(x, out, kernel, stride, draws)[0]],
+            phase=phase,
+            seed=9,
+        )
+
+
 CASES = [
     *both("square", "kernel_size: 2 stride: 2", (2, 3, 4, 6), (2, 3), (2, 2), (2, 2)),
     *both("rounded up", "kernel_size: 3 stride: 2", (2, 2, 6, 5), (3, 2), (3, 3), (2, 2)),
@@ -44,6 +58,9 @@ CASES = [
     ),
     *both("whole image", "global_pooling: true", (2, 3, 4, 3), (1, 1), (4, 3), (1, 1)),
     *both("kernel larger than the image", "kernel_size: 3 stride: 2", (2, 2, 2, 2), (1, 1), (3, 3), (2, 2)),
+    *stochastic("square", "kernel_size: 2 stride: 2", (2, 3, 4, 6), (2, 3), (2, 2), (2, 2)),
+    *stochastic("rounded up", "kernel_size: 3 stride: 2", (2, 2, 6, 5), (3, 2), (3, 3), (2, 2)),
+    *stochastic("whole image", "global_pooling: true", (2, 3, 4, 3), (1, 1), (4, 3), (1, 1)),
 ]
 WITH_MASK = Case(
     "mask",
@@ -75,6 +92,17 @@ def test_of_equals_the_first_gets_the_gradient():
     run.forward()
     (dx,), _ = run.backward([np.ones((1, 1, 1, 1))])
     assert dx[0, 0, 0, 0] == dx.sum() == 1
+
+
+def test_every_pass_and_every_seed_draws_others():
+    case = next(case for case in CASES if case.name == "stochastic square in TRAIN")
+    run = Run(case, case.arrays)
+    first = run.forward()[0]
+    np.testing.assert_array_equal(first, run.forward()[0])
+    run.layer.context.passes += 1
+    assert (run.forward()[0] != first).any()
+    other = Case("other seed", case.prototxt, case.arrays, seed=10)
+    assert (Run(other, other.arrays).forward()[0] != first).any()
 
 
 def test_padding_drops_a_window_that_starts_in_it_on_the_axis_without_padding_too():
@@ -116,7 +144,8 @@ def test_warns_of_windows_outside_the_image(caplog):
         ("global_pooling: true kernel_size: 2", "global_pooling takes no kernel_size"),
         ("global_pooling: true stride: 2", "global_pooling takes stride 1 and pad 0, got 2x2 and 0x0"),
         ("kernel_size: 2 avg_include_pad: false", "avg_include_pad, a field of Intel Caffe, is not in netcli yet"),
-        ("pool: STOCHASTIC kernel_size: 2", "pool STOCHASTIC is not in netcli yet; MAX and AVE are"),
+        ("pool: STOCHASTIC kernel_size: 2 pad: 1", "pool: STOCHASTIC takes no padding, got 1x1"),
+        ("pool: DEF kernel_size: 2", "pool DEF is not in netcli yet; MAX, AVE and STOCHASTIC are"),
     ],
 )
 def test_refusals(param, message):

@@ -1,6 +1,7 @@
 import numpy as np
 
-from checks import Case, case_test, refusal
+from arrays import references
+from checks import Case, Run, case_test, refusal
 
 
 def spp(height, method=np.max):
@@ -26,14 +27,37 @@ def spp(height, method=np.max):
     return reference
 
 
+def stochastic(phase):
+    def reference(x):
+        levels = []
+        for bins in (1, 2):
+            kernel = [size // bins for size in x.shape[2:]]
+            draws = (3, f"pool L {bins}x{bins}", 0) if phase == "TRAIN" else None
+            levels.append(references.stochastic_pool(x, (bins, bins), kernel, kernel, draws)[0].reshape(len(x), -1))
+        return [np.concatenate(levels, 1)]
+
+    positive = np.random.default_rng(4).uniform(0.1, 1, (2, 3, 6, 4))
+    text = "type: 'SPP' spp_param { pyramid_height: 2 pool: STOCHASTIC }"
+    return Case(f"stochastic in {phase}", text, [positive], reference, phase=phase, seed=3)
+
+
 CASES = [
     Case("one level", "type: 'SPP' spp_param { pyramid_height: 1 }", [(2, 3, 5, 4)], spp(1)),
     Case("three levels", "type: 'SPP' spp_param { pyramid_height: 3 pool: MAX }", [(2, 3, 9, 7)], spp(3)),
     Case("average", "type: 'SPP' spp_param { pyramid_height: 2 pool: AVE }", [(2, 3, 6, 7)], spp(2, np.mean)),
     Case("one average", "type: 'SPP' spp_param { pyramid_height: 1 pool: AVE }", [(2, 3, 5, 4)], spp(1, np.mean)),
+    stochastic("TRAIN"),
+    stochastic("TEST"),
 ]
 
 test_layer = case_test(CASES)
+
+
+def test_each_level_has_draws_of_its_own():
+    """Draws are keyed by the name."""
+    case = stochastic("TRAIN")
+    purposes = {pooling.name for pooling, _ in Run(case, case.arrays).layer.levels}
+    assert purposes == {"L 1x1", "L 2x2"}
 
 
 def test_refusals():
@@ -46,5 +70,5 @@ def test_refusals():
         "takes a bottom of 4 axes (N, C, H, W), got 'x0' (2, 3, 5)"
     )
     assert refusal(kind + " { pyramid_height: 2 pool: STOCHASTIC }", [(2, 3, 5, 9)]) == (
-        "pool STOCHASTIC is not in netcli yet; MAX and AVE are"
+        "pool: STOCHASTIC takes no padding, which 2 x 2 bins of bottom 'x0' (2, 3, 5, 9) need"
     )
