@@ -17,13 +17,14 @@ class Buffer:
     has given it a place in a larger stretch before.
     """
 
-    __slots__ = ("array", "count", "device", "dtype", "is_zero")
+    __slots__ = ("array", "c_order", "count", "device", "dtype", "is_zero")
 
     def __init__(self, dtype: Any, device: Device) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.device = device
         self.count = 0
         self.array: Any = None
+        self.c_order = False  # all that look at it see C-contiguous arrays; False: channels-last where they are 4-D
         self.is_zero = False  # to be read as zeros, whatever the memory holds
 
     @property
@@ -45,9 +46,8 @@ class Buffer:
 
     def take(self) -> Any:
         if self.array is None:
-            self.array = self.device.empty(self.count, self.dtype)
             # Untouched blobs read as zeros, as in Caffe.
-            self.array.fill(0)
+            self.array = self.device.zeros(self.count, self.dtype)
         return self.array
 
 
@@ -58,6 +58,8 @@ class Blob:
     in arrays/layout.py).  Memory is taken at the first look at `data` or `diff`.
 
     parameter: C-contiguous at any rank; its diff accumulates until `clear_diff`.
+
+    The order belongs to the `Buffer`, so that blobs that share memory agree.
     """
 
     def __init__(
@@ -68,11 +70,11 @@ class Blob:
         parameter: bool = False,
         device: Device = CPU,
     ) -> None:
-        self.parameter = parameter
         self.device = device
         self.shape: Shape = (0,)
         self.data_buffer = Buffer(dtype, device)
         self.diff_buffer = Buffer(dtype, device)
+        self.data_buffer.c_order = self.diff_buffer.c_order = parameter
         self._data: Any = None  # the views last handed out, and the memory they look at
         self._data_of: Any = None
         self._diff: Any = None
@@ -110,14 +112,14 @@ class Blob:
     def data(self) -> Any:
         buffer = self.data_buffer
         if self._data is None or self._data_of is not buffer.array:
-            self._data = view(buffer.take(), self.shape, not self.parameter)
+            self._data = view(buffer.take(), self.shape, not buffer.c_order)
             self._data_of = buffer.array
         return self._data
 
     def _diff_view(self) -> Any:
         buffer = self.diff_buffer
         if self._diff is None or self._diff_of is not buffer.array:
-            self._diff = view(buffer.take(), self.shape, not self.parameter)
+            self._diff = view(buffer.take(), self.shape, not buffer.c_order)
             self._diff_of = buffer.array
         return self._diff
 
@@ -128,6 +130,20 @@ class Blob:
             self.diff_buffer.is_zero = False
             self.diff_buffer.array.fill(0)
         return diff
+
+    def hold_in_c_order(self) -> None:
+        """Lie C-contiguous at any rank from now on, as do the blobs that look at the same memory.
+
+        For programs that reshape and flatten what they are given and write to it: Python layers.  Values stay.
+        """
+        for buffer in (self.data_buffer, self.diff_buffer):
+            if buffer.c_order:
+                continue
+            buffer.c_order = True
+            if buffer.array is not None:
+                values = view(buffer.array, self.shape, channels_last=True).copy()
+                buffer.array = buffer.array[:]  # another object, so that no blob hands out a view it has kept
+                view(buffer.array, self.shape, channels_last=False)[...] = values
 
     def clear_diff(self) -> None:
         """Make the diff zero, at no cost until it is looked at."""

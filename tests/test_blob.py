@@ -127,5 +127,34 @@ def test_two_blobs_that_share_a_diff_share_that_it_is_cleared():
     assert (owner.diff == 2).all()
 
 
+def test_held_in_c_order_it_keeps_its_values_and_its_companions():
+    shape = (2, 3, 4, 5)
+    blob, other = Blob(shape), Blob(shape)
+    other.share_data(blob)
+    values = np.arange(120).reshape(shape)
+    blob.data[...], blob.diff[...] = values, -values
+    _ = other.data  # a view that must not be handed out again
+    blob.hold_in_c_order()
+    for array, want in ((blob.data, values), (blob.diff, -values), (other.data, values)):
+        assert array.flags.c_contiguous
+        np.testing.assert_array_equal(array, want)
+    assert np.shares_memory(blob.data, other.data)
+    assert not other.diff.flags.c_contiguous
+    before = blob.data
+    blob.hold_in_c_order()
+    assert blob.data is before
+    blob.reshape((3, 4, 5, 6))
+    assert blob.data.flags.c_contiguous
+
+
+def test_held_in_c_order_before_there_is_memory():
+    blob = Blob((2, 3, 4, 5))
+    blob.hold_in_c_order()
+    assert blob.data_buffer.array is None
+    assert blob.data.flags.c_contiguous
+    blob.data_buffer.place(CPU.empty(120, np.float32))
+    assert blob.data.flags.c_contiguous
+
+
 def test_repr():
     assert repr(Blob((2, 3))) == "Blob(2, 3)"

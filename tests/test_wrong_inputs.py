@@ -128,6 +128,8 @@ def folder_that_refuses(folder):
     in_solver('snapshot_prefix: "tiny"', 'snapshot_prefix: "shut/tiny"')(folder)
 
 
+CONV_SETTINGS = NET[NET.index('  type: "Convolution"') : NET.index('}\nlayer {\n  name: "ip2"')]
+PYTHON = 'type: "Python" bottom: "data" top: "conv1" python_param { module: "users_module" layer: "Scaled" }\n'
 TWO_TEST_NETS = 'test_net: "net.prototxt"\n' * 2 + "test_iter: 5\ntest_interval: 2\nmax_iter"
 CONVERT = ["convert-images", "/", "list.txt", "new_db"]
 TRAIN_IT = ["train", "solver.prototxt"]
@@ -140,6 +142,8 @@ ROWS = [
     ("caffemodel given as a solver", ["train", "tiny.caffemodel"], nothing),
     ("unknown field", TRAIN_IT, in_net("num_output: 4", "num_outputs: 4")),
     ("unknown layer type", TRAIN_IT, in_net('"Convolution"', '"Convolutoin"')),
+    ("Python layer that is not allowed", TRAIN_IT, in_net(CONV_SETTINGS, PYTHON)),
+    ("Python layer whose module is not there", [*TRAIN_IT, "--allow-python"], in_net(CONV_SETTINGS, PYTHON)),
     ("layer type of a fork", TRAIN_IT, in_net('"Convolution"', '"ROIPooling"')),
     ("unclosed brace", TRAIN_IT, write("net.prototxt", NET.rstrip().removesuffix("}").encode())),
     ("text where a number is wanted", TRAIN_IT, in_net("kernel_size: 3", 'kernel_size: "3"')),

@@ -2,8 +2,9 @@
 
 Note [Channels last]: a 4-D activation has the logical shape (N, C, H, W) and the strides of
 (N, H, W, C): the order cuDNN likes best and oneDNN within a few per cent.  Every other rank, and
-every parameter, is C-contiguous.  Code above this floor sees ordinary arrays and needs no case for
-either; only a reshape that crosses the two orders has to copy (`same_order` tells).
+every parameter, is C-contiguous; so is what a user's Python layer reads or writes.  Code above this
+floor sees ordinary arrays and needs no case for either; only a reshape that crosses the two orders
+has to copy (`same_order` tells).
 """
 
 from __future__ import annotations

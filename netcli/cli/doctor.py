@@ -37,6 +37,7 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "inner_product": ("inner_product", (IMAGES, 1, 10, False, True)),
     "pool (max)": ("pool", (IMAGES, (2, 16, 4, 4), "max", (3, 3), (2, 2), (0, 0))),
     "pool (ave)": ("pool", (IMAGES, (2, 16, 4, 4), "ave", (3, 3), (2, 2), (0, 0))),
+    "stochastic_pool": ("stochastic_pool", (IMAGES, (2, 16, 4, 4), (3, 3), (2, 2))),
     "lrn (across)": ("lrn", (IMAGES, "across", 5, 1e-4, 0.75, 1.0)),
     "lrn (within)": ("lrn", (IMAGES, "within", 3, 1e-4, 0.75, 1.0)),
     "batch_norm": ("batch_norm", (IMAGES, 1e-5, False)),

@@ -206,12 +206,17 @@ class Net:
         if self.keep_blobs is not True:  # there a program may have set them
             for blob in self._zero_diffs:
                 blob.clear_diff()
-        with np.errstate(all="ignore"):
-            for i in range(start, end - 1, -1):
-                step = self._backward_steps[i]
-                if step is not None:
-                    backward, top, propagate, bottom = step
-                    backward(top, propagate, bottom)
+        i = start
+        try:
+            with np.errstate(all="ignore"):
+                for i in range(start, end - 1, -1):
+                    step = self._backward_steps[i]
+                    if step is not None:
+                        backward, top, propagate, bottom = step
+                        backward(top, propagate, bottom)
+        except NetcliError:
+            with placed(self._documents[i]):
+                raise
 
     def clear_diffs(self) -> None:
         """Start the parameters' gradients anew."""

@@ -95,7 +95,7 @@ class Run:
             message.top.extend(message.bottom[:1] if in_place else [f"y{i}" for i in range(case.tops)])
         cls = layer_class(message.type)
         check_arity(cls, len(arrays), case.tops)
-        context = Context(phase=PHASES[case.phase], dtype=dtype, ops=Ops(engine), seed=case.seed, gradients=gradients)
+        context = Context(PHASES[case.phase], dtype, case.seed, Ops(engine), allow_python=True, gradients=gradients)
         self.case = case
         self.layer: Layer = cls(message, context)
         self.bottom = [Blob(a.shape, dtype) for a in arrays]

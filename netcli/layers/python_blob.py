@@ -1,0 +1,93 @@
+"""Blobs as pycaffe shows them to a user's Python layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import index
+from typing import Any, overload
+
+from netcli.arrays.layout import Shape
+from netcli.blob import Blob
+
+
+class PythonBlob:
+    """A blob: `data` and `diff` are C-contiguous NumPy arrays, and what is written to them is in the blob.
+
+    Both are views of the net's memory, good until the verb that was called returns.
+    """
+
+    __slots__ = ("_blob",)
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+
+    @property
+    def data(self) -> Any:
+        return self._blob.data
+
+    @property
+    def diff(self) -> Any:
+        return self._blob.diff
+
+    @property
+    def shape(self) -> Shape:
+        return self._blob.shape
+
+    @property
+    def count(self) -> int:
+        return self._blob.count
+
+    def reshape(self, *shape: int) -> None:
+        """Take another shape: `top[0].reshape(2, 3)`; none given: a scalar."""
+        sizes = tuple(index(size) for size in shape)
+        if any(size < 0 for size in sizes):
+            raise ValueError(f"a blob can't have the shape {sizes}")
+        self._blob.reshape(sizes)
+
+    def _axis(self, axis: int) -> int:
+        """The length of an axis under its old name; 1 beyond the last."""
+        shape = self.shape
+        if len(shape) > 4:
+            raise ValueError(f"num, channels, height and width are of blobs of up to 4 axes, this one is {shape}")
+        return shape[axis] if axis < len(shape) else 1
+
+    @property
+    def num(self) -> int:
+        return self._axis(0)
+
+    @property
+    def channels(self) -> int:
+        return self._axis(1)
+
+    @property
+    def height(self) -> int:
+        return self._axis(2)
+
+    @property
+    def width(self) -> int:
+        return self._axis(3)
+
+    def __repr__(self) -> str:
+        return repr(self._blob)
+
+
+class PythonBlobs(Sequence[PythonBlob]):
+    """The parameters of a user's layer, its `self.blobs`; add: makes one of a shape."""
+
+    def __init__(self, add: Callable[[Shape], Blob]) -> None:
+        self._add = add
+        self._blobs: list[PythonBlob] = []
+
+    def add_blob(self, *shape: int) -> None:
+        """Another parameter, of zeros: `self.blobs.add_blob(20, 500)`; in `setup` only."""
+        self._blobs.append(PythonBlob(self._add(tuple(index(size) for size in shape))))
+
+    @overload
+    def __getitem__(self, at: int) -> PythonBlob: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[PythonBlob]: ...
+    def __getitem__(self, at: int | slice) -> PythonBlob | list[PythonBlob]:
+        return self._blobs[at]
+
+    def __len__(self) -> int:
+        return len(self._blobs)
