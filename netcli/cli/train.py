@@ -190,8 +190,6 @@ def _state(document: Document, resume: str | None) -> Found | None:
         raise NetcliError(
             "holds weights alone: begin with them by --weights, or give --resume a .solverstate", place=Place(resume)
         )
-    if resume.endswith(".h5"):
-        raise NetcliError("is a solver state in HDF5, which is not read yet", place=Place(resume))
     if resume != NEWEST:
         return Found(resume, read_state(resume))
     newest = newest_state(prefix)

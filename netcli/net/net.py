@@ -22,7 +22,8 @@ from netcli.net.rules import net_state, select_layers
 from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
 from netcli.net.splits import insert_splits
 from netcli.prototxt.lines import Document
-from netcli.snapshots.caffemodel import Weights, write_weights
+from netcli.snapshots.caffemodel import write_weights
+from netcli.snapshots.content import Weights
 
 log = logging.getLogger("netcli")
 
@@ -294,7 +295,7 @@ class Net:
 
         Raises SnapshotError where counts or shapes differ.
         """
-        return weights.load(self.layers, source)
+        return weights.load(self.layers, source, self._not_owned())
 
     @property
     def weights_message(self) -> Any:
@@ -302,8 +303,19 @@ class Net:
         return weights.message_of(self.document.message)
 
     def save(self, path: str, write_diff: bool = False) -> None:
-        """Write a caffemodel; raises SnapshotError."""
-        write_weights(path, self.weights_message, [layer.blobs for layer in self.layers], write_diff)
+        """Write a caffemodel, in HDF5 where the path ends with .h5; raises SnapshotError."""
+        blobs = [layer.blobs for layer in self.layers]
+        write_weights(path, self.weights_message, blobs, write_diff, self._not_owned())
+
+    def _not_owned(self) -> set[tuple[int, int]]:
+        """(layer, parameter), by their numbers, that look at another layer's."""
+        owned = {(parameter.layer, parameter.index) for parameter in self.learnable}
+        return {
+            (number, index)
+            for number, layer in enumerate(self.layers)
+            for index in range(len(layer.blobs))
+            if (layer.name, index) not in owned
+        }
 
     def close(self) -> None:
         """Give back what the layers hold: threads, files, databases."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from netcli.errors import Place, ShapeError, SnapshotError
@@ -11,7 +11,7 @@ from netcli.net.graph import placed
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
 from netcli.snapshots.blobproto import array_of
-from netcli.snapshots.caffemodel import Weights
+from netcli.snapshots.content import LayerWeights, Weights
 
 
 def message_of(net: Any) -> Any:
@@ -22,34 +22,49 @@ def message_of(net: Any) -> Any:
     return message
 
 
-def load(layers: Sequence[Layer], source: Weights) -> list[str]:
-    """Copy the parameters of each layer of `source` into the first layer of its name; see Net.load."""
-    ours: dict[str, Layer] = {}
-    for layer in layers:
-        ours.setdefault(layer.name, layer)
-    place = Place(source.path)
+def load(layers: Sequence[Layer], source: Weights, shared: Collection[tuple[int, int]]) -> list[str]:
+    """Copy the parameters of each layer of `source` into the first layer of its name; see Net.load.
+
+    shared: (layer, parameter), by their numbers, that other layers own; they may be left out.
+    """
+    ours: dict[str, int] = {}
+    for number, layer in enumerate(layers):
+        ours.setdefault(layer.name, number)
     # All are compared before the first is changed.
-    found = [(ours[theirs.name], theirs) for theirs in source.layers if theirs.name in ours]
+    found = []
+    for theirs in source.layers:
+        if theirs.name in ours:
+            number = ours[theirs.name]
+            optional = {index for at, index in shared if at == number}
+            _compare(layers[number], theirs, optional, Place(source.path))
+            found.append((layers[number], theirs))
     for layer, theirs in found:
-        held, wanted = [b.shape for b in theirs.blobs], [b.shape for b in layer.blobs]
-        if len(held) != len(wanted):
+        for blob, array in zip(layer.blobs, theirs.blobs, strict=False):
+            if array is not None:
+                blob.data[...] = array.reshape(blob.shape)
+    return [theirs.name for theirs in source.layers if theirs.name not in ours]
+
+
+def _compare(layer: Layer, theirs: LayerWeights, optional: Collection[int], place: Place) -> None:
+    """Raise SnapshotError where stored parameters are not those of a layer, but for `optional` ones left out."""
+    held = [None if blob is None else blob.shape for blob in theirs.blobs]
+    held += [None] * (len(layer.blobs) - len(held))
+    absent = [index for index, have in enumerate(held) if have is None and index not in optional]
+    if absent or len(held) != len(layer.blobs):
+        count = sum(blob is not None for blob in theirs.blobs)
+        raise SnapshotError(
+            f"layer '{layer.name}' holds {count} parameters, the net wants {len(layer.blobs)}; "
+            "rename the layer to train it afresh",
+            place=place,
+        )
+    for index, (have, blob) in enumerate(zip(held, layer.blobs, strict=True)):
+        if have is not None and not fits(have, blob.shape):
+            which = "" if index == 0 else f" as its parameter {index}"
             raise SnapshotError(
-                f"layer '{layer.name}' holds {len(held)} parameters, the net wants {len(wanted)}; "
+                f"layer '{layer.name}' holds {have}{which}, the net wants {blob.shape}; "
                 "rename the layer to train it afresh",
                 place=place,
             )
-        for index, (have, want) in enumerate(zip(held, wanted, strict=True)):
-            if not fits(have, want):
-                which = "" if index == 0 else f" as its parameter {index}"
-                raise SnapshotError(
-                    f"layer '{layer.name}' holds {have}{which}, the net wants {want}; "
-                    "rename the layer to train it afresh",
-                    place=place,
-                )
-    for layer, theirs in found:
-        for blob, array in zip(layer.blobs, theirs.blobs, strict=True):
-            blob.data[...] = array.reshape(blob.shape)
-    return [theirs.name for theirs in source.layers if theirs.name not in ours]
 
 
 def fits(have: tuple[int, ...], want: tuple[int, ...]) -> bool:

@@ -18,13 +18,14 @@ PART = ".part"  # what a file that is being written ends with
 def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
     """Write the file at `path` by `write(stream)`: it is there as a whole afterwards, or as it was before.
 
-    The bytes go to a file beside it, reach the disk, and then the name is moved over.  Nothing is left of a
-    write that fails or is interrupted.  Raises SnapshotError with the system's word for what is wrong.
+    The stream may be read, too.  The bytes go to a file beside it, reach the disk, and then the name is moved over.
+    Nothing is left of a write that fails or is interrupted.  Raises SnapshotError with the system's word for what
+    is wrong.
     """
     beside = _beside(path)
     try:
         with _removed_on_failure(beside):
-            with open(beside, "xb") as stream:
+            with open(beside, "x+b") as stream:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())

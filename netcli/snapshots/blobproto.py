@@ -121,6 +121,15 @@ def read_file(path: str, what: str) -> memoryview:
     return memoryview(content)
 
 
+def begins_with(path: str, start: bytes) -> bool:
+    """Whether a file is there and can be read, and begins with these bytes."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(start)) == start
+    except OSError:
+        return False
+
+
 def read_blob(path: str) -> Any:
     """The array of a .binaryproto file, such as a mean image; raises SnapshotError."""
     try:

@@ -12,49 +12,21 @@ so that a file of a fork whose other fields clash with ours is read all the same
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Collection, Sequence
+from typing import Any, BinaryIO
 
+from netcli.arrays.hdf5 import SIGNATURE
 from netcli.errors import Place, SnapshotError
 from netcli.prototxt import schema
-from netcli.snapshots import wire
+from netcli.snapshots import caffemodel_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
-from netcli.snapshots.blobproto import Encoded, array_of, read_file
+from netcli.snapshots.blobproto import Encoded, array_of, begins_with, read_file
+from netcli.snapshots.content import LayerWeights, Parameter, Weights
 
 LARGEST = 2**31 - 1  # bytes in a protobuf message
 NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
 BLOBS = 7  # in LayerParameter
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
-class Parameter(Protocol):
-    """What is written: a Blob, or anything else with its two arrays."""
-
-    @property
-    def data(self) -> Any: ...
-
-    @property
-    def diff(self) -> Any: ...
-
-
-@dataclass
-class LayerWeights:
-    """A layer of a caffemodel; `type` is its number where the file is of the V1 form."""
-
-    name: str = ""
-    type: str = ""
-    blobs: list[Any] = field(default_factory=list)
-
-
-@dataclass
-class Weights:
-    """What a caffemodel holds; the arrays are read-only."""
-
-    path: str
-    name: str = ""
-    layers: list[LayerWeights] = field(default_factory=list)
-
+HDF5_END = ".h5"
 
 # What the numbers mean in a layer, by the number of the layer's own field in NetParameter.
 _LAYER_FIELDS = {
@@ -65,7 +37,12 @@ _V0_FIELDS = {1: "name", 2: "type", 50: "blob"}
 
 
 def read_weights(path: str) -> Weights:
-    """Read a caffemodel; raises SnapshotError where the file is missing, of another kind, cut off or damaged."""
+    """Read a caffemodel, binary or HDF5 by its first bytes.
+
+    Raises SnapshotError where the file is missing, of another kind, cut off or damaged.
+    """
+    if begins_with(path, SIGNATURE):
+        return caffemodel_hdf5.read(path)
     content = read_file(path, "caffemodel")
     weights = Weights(path)
     try:
@@ -130,19 +107,26 @@ def _fault_sentence(content: memoryview, weights: Weights, fault: wire.WireError
 
 def _other_kind(content: memoryview) -> str:
     start = bytes(content[:1024])
-    if start.startswith(HDF5_SIGNATURE):
-        return "is an HDF5 file; weights are read from binary caffemodels"
     if all(byte >= 0x20 or byte in b"\t\n\r" for byte in start):
         return "is a text, not a binary caffemodel"
     return "is not a caffemodel: no layers are in it"
 
 
-def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Parameter]], write_diff: bool = False) -> None:
-    """Write a caffemodel; raises SnapshotError.
+def write_weights(
+    path: str,
+    message: Any,
+    blobs: Sequence[Sequence[Parameter]],
+    write_diff: bool = False,
+    shared: Collection[tuple[int, int]] = (),
+) -> None:
+    """Write a caffemodel, in HDF5 where the path ends with .h5, else binary; raises SnapshotError.
 
     message  NetParameter: the name, and each layer without its blobs
     blobs    the parameters of each layer of the message; write_diff: with their gradients
+    shared   (layer, parameter), by their numbers, that other layers own; an HDF5 file has their values only there
     """
+    if path.endswith(HDF5_END):
+        return caffemodel_hdf5.write(path, message, blobs, write_diff, shared)
     parts: list[bytes | Encoded] = [_bytes_field(NAME, message.name.encode())] if message.name else []
     for layer, own in zip(message.layer, blobs, strict=True):
         head = layer.SerializeToString()
@@ -155,7 +139,9 @@ def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Parameter]],
     size = sum(part.size if isinstance(part, Encoded) else len(part) for part in parts)
     if size > LARGEST:
         raise SnapshotError(
-            f"these weights take {size:,} bytes, and a binary caffemodel can hold {LARGEST:,}", place=Place(path)
+            f"these weights take {size:,} bytes, and a binary caffemodel can hold {LARGEST:,}; "
+            "snapshot_format: HDF5 has no such limit",
+            place=Place(path),
         )
 
     def write(stream: BinaryIO) -> None:
@@ -166,6 +152,7 @@ def write_weights(path: str, message: Any, blobs: Sequence[Sequence[Parameter]],
                 stream.write(part)
 
     atomic_write(path, write)
+    return None
 
 
 def _bytes_field(number: int, value: bytes) -> bytes:

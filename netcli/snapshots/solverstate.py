@@ -8,43 +8,36 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from google.protobuf.message import DecodeError
 
-from netcli.errors import Place, SnapshotError
-from netcli.prototxt import schema
-from netcli.snapshots import wire
+from netcli.arrays.hdf5 import SIGNATURE
+from netcli.errors import NetcliError, Place, SnapshotError
+from netcli.snapshots import solverstate_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
-from netcli.snapshots.blobproto import Encoded, array_of, read_file
-from netcli.snapshots.caffemodel import read_weights
+from netcli.snapshots.blobproto import Encoded, array_of, begins_with, read_file
+from netcli.snapshots.caffemodel import HDF5_END, read_weights
+from netcli.snapshots.content import SolverState
 
 ITER, LEARNED_NET, HISTORY, CURRENT_STEP, RUN = 1, 2, 3, 4, 11000
 
 log = logging.getLogger("netcli")
 
 
-@dataclass
-class SolverState:
-    """What training goes on from.
-
-    iteration     updates made so far
-    learned_net   path of the caffemodel with the weights
-    history       the solver's arrays, in Caffe's order
-    current_step  steps of the rate taken so far (lr_policy "multistep")
-    run           RunState: seed, positions of the sources, ...; empty in a file of Caffe's
-    """
-
-    iteration: int = 0
-    learned_net: str = ""
-    history: list[Any] = field(default_factory=list)
-    current_step: int = 0
-    run: Any = field(default_factory=lambda: schema.RunState())
-
-
 def read_state(path: str) -> SolverState:
-    """Read a solver state; a learned_net that has moved is looked for beside it.  Raises SnapshotError."""
+    """Read a solver state, binary or HDF5 by its first bytes; raises SnapshotError.
+
+    A learned_net that has moved is looked for beside it.
+    """
+    state = solverstate_hdf5.read(path) if begins_with(path, SIGNATURE) else _read_binary(path)
+    beside = os.path.join(os.path.dirname(path), os.path.basename(state.learned_net))
+    if state.learned_net and not os.path.exists(state.learned_net) and os.path.exists(beside):
+        state.learned_net = beside
+    return state
+
+
+def _read_binary(path: str) -> SolverState:
     content = read_file(path, "solver state")
     state = SolverState()
     known = False
@@ -67,14 +60,13 @@ def read_state(path: str) -> SolverState:
         raise SnapshotError(f"is not a solver state, or damaged: {fault}", place=Place(path)) from None
     if not known:
         raise SnapshotError("is not a solver state: it has no iteration", place=Place(path))
-    beside = os.path.join(os.path.dirname(path), os.path.basename(state.learned_net))
-    if state.learned_net and not os.path.exists(state.learned_net) and os.path.exists(beside):
-        state.learned_net = beside
     return state
 
 
 def write_state(path: str, state: SolverState) -> None:
-    """Write a solver state; raises SnapshotError."""
+    """Write a solver state, in HDF5 where the path ends with .h5, else binary; raises SnapshotError."""
+    if path.endswith(HDF5_END):
+        return solverstate_hdf5.write(path, state)
     history = [Encoded(array) for array in state.history]
     name, run = os.fsencode(state.learned_net), state.run.SerializeToString()
 
@@ -88,28 +80,40 @@ def write_state(path: str, state: SolverState) -> None:
         stream.write(wire.put_bytes(RUN, len(run)) + run)
 
     atomic_write(path, write)
+    return None
 
 
 def newest_state(prefix: str) -> str | None:
     """The state PREFIX_iter_N.solverstate of the highest N that is whole and whose weights are; None: there is none.
 
+    Or PREFIX_iter_N.solverstate.h5; of two with the same N the one that was written last.
     Those passed over are named in warnings.  Raises SnapshotError where the folder can't be looked into.
     """
     folder, stem = os.path.split(prefix)
-    form = re.compile(re.escape(stem) + r"_iter_(\d+)\.solverstate")
+    form = re.compile(re.escape(stem) + r"_iter_(\d+)\.solverstate(\.h5)?")
     try:
         names = os.listdir(folder or ".")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as fault:
         raise SnapshotError(f"can't be read: {fault.strerror}", place=Place(folder)) from None
-    found = sorted(((int(match[1]), name) for name in names if (match := form.fullmatch(name))), reverse=True)
-    for iteration, name in found:
-        path = os.path.join(folder, name)
-        try:
-            read_weights(read_state(path).learned_net)
-        except SnapshotError as fault:
-            log.warning("passed over the snapshot of iteration %d: %s", iteration, fault)
-        else:
-            return path
-    return None
+    paths = [(int(match[1]), os.path.join(folder, name)) for name in names if (match := form.fullmatch(name))]
+    ordered = sorted(paths, key=lambda found: (found[0], _written(found[1])), reverse=True)
+    return next((path for iteration, path in ordered if _is_whole(iteration, path)), None)
+
+
+def _is_whole(iteration: int, path: str) -> bool:
+    try:
+        read_weights(read_state(path).learned_net)
+    except NetcliError as fault:  # also where h5py is missing
+        log.warning("passed over the snapshot of iteration %d: %s", iteration, fault)
+        return False
+    return True
+
+
+def _written(path: str) -> float:
+    """When a file was written; 0 where it is gone by now."""
+    try:
+        return os.path.getmtime(path)
+    except OSError:
+        return 0.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from netcli.arrays import hdf5
 from netcli.errors import NetcliError
-from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
 
 _log = logging.getLogger("netcli")
@@ -45,6 +45,11 @@ def check_solver(solver: Document) -> None:
             value = getattr(param, name)
             if value < smallest:
                 raise NetcliError(f"{name} is at least {smallest} ({what}), got {value}", field=name)
+        if param.snapshot_format == param.HDF5:
+            try:
+                hdf5.require()
+            except NetcliError as fault:
+                raise NetcliError(f"snapshot_format: {fault.message}", field="snapshot_format") from None
         for fork, names in CHANGING.items():
             for name in names:
                 if _differs(param, name):
@@ -53,15 +58,9 @@ def check_solver(solver: Document) -> None:
                     )
     except NetcliError as fault:
         raise fault.at(solver.lines.find(fault.field)) from None
-    for name, told in _departures(param):
-        _log.warning("%s: %s", solver.lines.find(name), told)
-
-
-def _departures(param: Any) -> list[tuple[str, str]]:
-    told = [(name, f"{name}: {words}") for name, words in OTHERWISE.items() if _differs(param, name)]
-    if param.snapshot_format == schema.SolverParameter.HDF5:
-        told.append(("snapshot_format", "snapshots are written as BINARYPROTO; HDF5 is not written yet"))
-    return told
+    for name, words in OTHERWISE.items():
+        if _differs(param, name):
+            _log.warning("%s: %s: %s", solver.lines.find(name), name, words)
 
 
 def _differs(param: Any, name: str) -> bool:

@@ -1,4 +1,7 @@
-"""Snapshots: PREFIX_iter_N.caffemodel and .solverstate, at an interval, at the end, or when asked for."""
+"""Snapshots: PREFIX_iter_N.caffemodel and .solverstate, at an interval, at the end, or when asked for.
+
+With `snapshot_format: HDF5` they end with .h5.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from netcli.errors import NetcliError, SnapshotError
 from netcli.snapshots import remove_parts, write_state
+from netcli.snapshots.caffemodel_hdf5 import check_names
 from netcli.training.hooks import Hook, Order
 from netcli.training.state import capture
 
@@ -19,7 +23,7 @@ _log = logging.getLogger("netcli")
 
 
 class Snapshots(Hook):
-    """Writes snapshots as the solver's snapshot, snapshot_after_train, snapshot_prefix and snapshot_diff say.
+    """Writes snapshots as the solver's fields say: snapshot and those whose names begin with it.
 
     The state is written after the weights it names, so that a state that is there has its weights.
     One that can't be written in the middle of a run (a full disk) is a warning, and the next one is
@@ -35,10 +39,13 @@ class Snapshots(Hook):
         self.interval: int = param.snapshot
         self.after_train: bool = param.snapshot_after_train
         self.write_diff: bool = param.snapshot_diff
+        self.hdf5: bool = param.snapshot_format == param.HDF5
         self.paths: tuple[str, str] | None = None  # the last one written: weights, state
         self._at: int | None = None  # its iteration
 
-    def begin(self, run: Trainer) -> None:  # noqa: ARG002
+    def begin(self, run: Trainer) -> None:
+        if self.hdf5:
+            check_names(run.net.weights_message)
         remove_parts(f"{self.prefix}_iter_")
 
     def updated(self, run: Trainer) -> None:
@@ -59,7 +66,8 @@ class Snapshots(Hook):
         """Write a snapshot, unless the last one is of this iteration; raises SnapshotError."""
         if self._at == run.iteration:
             return
-        weights, state = (f"{self.prefix}_iter_{run.iteration}.{end}" for end in ("caffemodel", "solverstate"))
+        end = ".h5" if self.hdf5 else ""
+        weights, state = (f"{self.prefix}_iter_{run.iteration}.{kind}{end}" for kind in ("caffemodel", "solverstate"))
         run.tell("saving", weights, state)
         if run.iteration > run.first:
             # An earlier run's state would name the weights of this one, should it end before it writes its own.

@@ -190,7 +190,7 @@ WRONG = [
     ("SOLVER --weights none", "netcli: none: "),
     ("SOLVER --resume x.caffemodel", "netcli: x.caffemodel: holds weights alone: begin with them by --weights"),
     ("SOLVER --resume none", "netcli: none: "),
-    ("SOLVER --resume x.solverstate.h5", "netcli: x.solverstate.h5: is a solver state in HDF5, which is not read yet"),
+    ("SOLVER --resume x.solverstate.h5", "netcli: x.solverstate.h5: there is no such solver state"),
     ("SOLVER --resume", "netcli: there is no whole snapshot "),
     ("SOLVER --run-dir net.prototxt", "netcli: net.prototxt: the run's folder can't be written: "),
     ("SOLVER --threads 0", "Error: Invalid value for '--threads': 0 is not in the range x>=1."),

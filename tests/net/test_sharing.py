@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from net.nets import TEST, TRAIN, data, layer, net, refusal
+from netcli.errors import SnapshotError
+from netcli.snapshots import read_weights
 
 
 def twins(first="", second="", shapes=((2, 3), (2, 3))):
@@ -109,3 +111,19 @@ def test_a_test_net_of_another_shape():
     assert refusal(text.replace("dim: 3", "dim: 4"), TEST, shared_with=net(text)) == (
         "layer 'a' (PReLU): has parameters [(4,)] here and [(3,)] in the net it shares them with"
     )
+
+
+def test_an_hdf5_file_holds_a_parameter_where_it_is_owned(tmp_path):
+    path = str(tmp_path / "x.caffemodel.h5")
+    shared = "param { name: 'w' } inner_product_param { num_output: 4 weight_filler { type: 'xavier' } }"
+    text = data("x", 2, 4) + "".join(layer("InnerProduct", name, "x", name, shared) for name in ("a", "b"))
+    first, second = net(text, seed=1), net(text, seed=2)
+    first.save(path)
+    a, b = sorted((each for each in read_weights(path).layers if each.blobs), key=lambda each: each.name)
+    assert [blob is None for blob in a.blobs + b.blobs] == [False, False, True, False]
+    second.load(read_weights(path))
+    for name in ("a", "b"):
+        np.testing.assert_array_equal(second.params[name][0].data, first.params["a"][0].data)
+    alone = net(text.replace("param { name: 'w' }", ""))
+    with pytest.raises(SnapshotError, match="layer 'b' holds 1 parameters, the net wants 2; rename the layer"):
+        alone.load(read_weights(path))

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from netcli.errors import NetcliError
@@ -129,7 +131,14 @@ def test_a_forks_field_at_its_default_is_no_fault(caplog):
 
 
 def test_what_is_done_otherwise_is_told(caplog):
-    check_solver(parse("max_iter: 1\nsnapshot_format: HDF5", schema.SolverParameter, "s.prototxt"))
+    check_solver(parse("max_iter: 1\ntest_offset: 3", schema.SolverParameter, "s.prototxt"))
     assert [r.getMessage() for r in caplog.records] == [
-        "s.prototxt:2: snapshots are written as BINARYPROTO; HDF5 is not written yet"
+        "s.prototxt:2: test_offset: test_interval counts from 0 all the same"
     ]
+
+
+def test_hdf5_is_asked_for_where_h5py_is_not(monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(NetcliError) as caught:
+        check_solver(parse("max_iter: 1\nsnapshot_format: HDF5", schema.SolverParameter, "s.prototxt"))
+    assert str(caught.value) == ("s.prototxt:2: snapshot_format: HDF5 files need h5py: pip install netcli[hdf5]")

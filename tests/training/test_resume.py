@@ -68,6 +68,19 @@ def test_the_state_that_an_lstm_carries_from_pass_to_pass(project):
         assert same(again[0], weights)
 
 
+@pytest.mark.parametrize(("first", "then"), [("HDF5", "HDF5"), ("HDF5", "BINARYPROTO"), ("BINARYPROTO", "HDF5")])
+def test_the_same_numbers_whatever_the_format(project, first, then):
+    project.write(f"snapshot_format: {first}")
+    weights, history, scores, _, window = run_from(project)
+    state = f"{project.prefix}_iter_5.solverstate{'.h5' if first == 'HDF5' else ''}"
+    project.write(f"snapshot_format: {then}")
+    again = run_from(project, state)
+    assert same(again[0], weights)
+    assert same(again[1], history)
+    assert again[2] == [score for score in scores if score[0] >= 5]
+    assert again[4] == window
+
+
 def test_several_test_nets_each_with_draws_of_its_own(project):
     """A test net's data and draws go on where they were, also where it has no source but DummyData."""
     noise = project.folder / "noise.prototxt"
