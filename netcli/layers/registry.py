@@ -12,7 +12,7 @@ from netcli.layers.base import LAYERS, Layer
 from netcli.prototxt.forks import FORK_LAYERS
 
 # Caffe's own types that have no room yet.
-MISSING = frozenset(("HDF5Data", "HDF5Output", "WindowData"))
+MISSING = frozenset(("WindowData",))
 
 
 @functools.cache

@@ -16,17 +16,24 @@ PART = ".part"  # what a file that is being written ends with
 
 
 def atomic_write(path: str, write: Callable[[BinaryIO], None]) -> None:
-    """Write the file at `path` by `write(stream)`: it is there as a whole afterwards, or as it was before.
+    """Write the file at `path` by `write(stream)`; see `atomic_stream`."""
+    with atomic_stream(path) as stream:
+        write(stream)
 
-    The stream may be read, too.  The bytes go to a file beside it, reach the disk, and then the name is moved over.
-    Nothing is left of a write that fails or is interrupted.  Raises SnapshotError with the system's word for what
-    is wrong.
+
+@contextlib.contextmanager
+def atomic_stream(path: str) -> Iterator[BinaryIO]:
+    """A stream, which may be read too, whose bytes are the file at `path` when the `with` ends, and not before.
+
+    They go to a file beside it, reach the disk, and then the name is moved over.  Nothing is left of a write that
+    fails or is interrupted, and the file is as it was.  Raises SnapshotError with the system's word for what is
+    wrong.
     """
     beside = _beside(path)
     try:
         with _removed_on_failure(beside):
             with open(beside, "x+b") as stream:
-                write(stream)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(beside, path)

@@ -36,19 +36,11 @@ def read_list(file: str) -> ImageList:
     Lines with nothing on them are passed over.  Raises DataError where the file can't be read, is empty, or
     has lines of another form: how many, and the first of them.
     """
-    try:
-        with open(file, "rb") as stream:
-            text = stream.read()
-    except OSError as fault:
-        raise DataError(f"{file} can't be read: {fault.strerror}") from None
     paths: list[str] = []
     labels: list[int] = []
     lines: list[int] = []
     faults: list[str] = []
-    for number, line in enumerate(text.split(b"\n"), 1):
-        entry = line.rstrip()
-        if not entry:
-            continue
+    for number, entry in _lines(file):
         path, _, label = entry.rpartition(b" ")
         if not path or not _is_label(label):
             faults.append(f"line {number} ({os.fsdecode(entry)[:60]!r})")
@@ -64,6 +56,25 @@ def read_list(file: str) -> ImageList:
     if not paths:
         raise DataError(f"{file} lists no images")
     return ImageList(file, paths, np.array(labels, np.int32), np.array(lines, np.int32))
+
+
+def read_lines(file: str, what: str) -> list[tuple[int, str]]:
+    """The lines of a list of paths alone, each with its number; raises DataError where there are none."""
+    found = [(number, os.fsdecode(entry.lstrip())) for number, entry in _lines(file)]
+    if not found:
+        raise DataError(f"{file} lists no {what}")
+    return found
+
+
+def _lines(file: str) -> list[tuple[int, bytes]]:
+    """The lines that have something on them, from 1, without spaces at their ends."""
+    try:
+        with open(file, "rb") as stream:
+            text = stream.read()
+    except OSError as fault:
+        raise DataError(f"{file} can't be read: {fault.strerror}") from None
+    stripped = enumerate((line.rstrip() for line in text.split(b"\n")), 1)
+    return [(number, entry) for number, entry in stripped if entry]
 
 
 def _is_label(text: bytes) -> bool:

@@ -18,7 +18,7 @@ WITH_SETTINGS = sorted(name for name, cls in layer_types().items() if cls.param_
 # Settings that no layer claims: those of all layers that read images, and of layers that are not there yet.
 UNCLAIMED = {
     "several": "transform_param",
-    "BVLC": "hdf5_data_param hdf5_output_param window_data_param",
+    "BVLC": "window_data_param",
     "forks": """
         adaptive_bias_channel_param annotated_data_param batch_reduction_param bbox_reg_param bias_channel_param
         bn_param box_annotator_ohem_param box_group_output_param center_loss_param channel_scale_param
