@@ -19,6 +19,7 @@ from typing import Any
 
 from netcli.arrays import threads
 from netcli.arrays.onednn import constants as dnnl
+from netcli.arrays.onednn.signal_stack import give_signals_their_own_stack
 from netcli.arrays.onednn.signatures import SIGNATURES
 from netcli.arrays.ops import Unsupported
 
@@ -103,6 +104,7 @@ def _load() -> Library | str:
     """The library, or why there is none; warns of that once."""
     try:
         loaded = Library(find())
+        give_signals_their_own_stack()
         threads.onednn_serves(loaded.call.omp_set_num_threads)
         return loaded
     except Unsupported as missing:
