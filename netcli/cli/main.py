@@ -76,3 +76,6 @@ def main() -> None:
     except NetcliError as fault:
         click.echo(f"netcli: {fault}", err=True)
         sys.exit(2)
+    except MemoryError as fault:
+        click.echo(f"netcli: there is not enough memory for this: {fault}".rstrip(": "), err=True)
+        sys.exit(2)

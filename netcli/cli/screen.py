@@ -19,10 +19,12 @@ class Screen:
     """Writes to a stream, stdout by default.
 
     `progress` shows what a moment later is out of date; `say` what is to stay.
-    A reader that has gone (a closed pipe, a terminal that hung up) ends the writing, not the command.
+    A stream that takes no more (a closed pipe, a terminal that hung up, a full disk) ends the writing, not the command.
     """
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        if sys.stdout is None:  # closed before we began: `>&-`
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         self.stream = sys.stdout if stream is None else stream
         self.quiet = quiet
         self.live = not quiet and self.stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -75,7 +77,7 @@ class Screen:
             self.stream.write(text)
             self.stream.flush()
         except OSError as fault:
-            if fault.errno not in (errno.EPIPE, errno.EIO):
+            if fault.errno not in (errno.EPIPE, errno.EIO, errno.ENOSPC):
                 raise
             self.quiet, self.live, self._line = True, False, ""
             if self.stream is sys.stdout:  # Python flushes it once more at its end

@@ -55,7 +55,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then():
     assert stream.getvalue() == "0 of 3\ndone\n"
 
 
-@pytest.mark.parametrize("code", [errno.EPIPE, errno.EIO])
+@pytest.mark.parametrize("code", [errno.EPIPE, errno.EIO, errno.ENOSPC])
 def test_a_reader_that_has_gone_is_not_written_to_again(code):
     class Gone(io.StringIO):
         writes = 0
@@ -79,3 +79,11 @@ def test_quiet_says_nothing(terminal):
     screen.say("a test")
     screen.close()
     assert terminal.getvalue() == ""
+
+
+def test_a_stdout_that_was_closed_before(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    screen = Screen()
+    screen.say("to nobody")
+    screen.close()
+    screen.stream.close()

@@ -1,0 +1,18 @@
+import sys
+
+import pytest
+
+from netcli.cli import main as cli
+
+
+def test_too_little_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "large.prototxt"
+    path.write_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2000000000 dim: 1000 dim: 9 dim: 9 } } }\n'
+        'layer { name: "p" type: "Pooling" bottom: "x" top: "y" pooling_param { kernel_size: 2 } }\n'
+    )
+    monkeypatch.setattr(sys, "argv", ["netcli", "time", str(path), "--iterations", "1"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("netcli: there is not enough memory for this: ")
