@@ -7,7 +7,6 @@ shapes, parameters and code; entering it in the table with `@layer` is all that 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob, Buffer
 from netcli.errors import ShapeError
+from netcli.prototxt.files import find_beside
 from netcli.prototxt.fork_fields import refuse_fork_fields
 
 TRAIN, TEST = 0, 1  # Phase in caffe.proto
@@ -200,8 +200,7 @@ class Layer:
 
     def find(self, path: str) -> str:
         """A path of the prototxt: as given if it is there, else beside the net's file, else as given."""
-        beside = os.path.join(self.context.folder or "", path)
-        return beside if not os.path.exists(path) and os.path.exists(beside) else path
+        return find_beside(path, self.context.folder or "")
 
     def named(self, index: int, shape: Shape) -> str:
         """`'pool4' (64, 256, 4, 4)`: a bottom in messages."""

@@ -109,7 +109,10 @@ def find_file(path: str, lines: Lines) -> str:
     As it stands where it exists from the current folder; else beside the file that names it, where it exists
     there; else as it stands.
     """
-    if os.path.isabs(path) or os.path.exists(path) or lines.file is None:
-        return path
-    beside = os.path.join(os.path.dirname(lines.file), path)
-    return beside if os.path.exists(beside) else path
+    return path if lines.file is None else find_beside(path, os.path.dirname(lines.file))
+
+
+def find_beside(path: str, folder: str) -> str:
+    """The path as it stands where it exists; else below `folder`, where it exists there; else as it stands."""
+    beside = os.path.join(folder, path)
+    return beside if not os.path.exists(path) and os.path.exists(beside) else path

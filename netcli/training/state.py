@@ -17,6 +17,7 @@ from netcli.arrays.threads import thread_count
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema
 from netcli.snapshots import SolverState, read_weights
+from netcli.snapshots.blobproto import array_of
 from netcli.training.position import Position
 
 if TYPE_CHECKING:
@@ -77,12 +78,9 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
     passes += [0] * (1 + len(run.tests) - len(passes))
     for name, net, made in zip(_net_names(run), [run.net, *run.tests], passes, strict=False):
         records = {p.layer: p.records for p in state.run.positions if p.net == name}
-        carried = {c.layer: [_array(blob) for blob in c.blobs] for c in state.run.carried if c.net == name}
+        mine = [c for c in state.run.carried if c.net == name]
+        carried = {c.layer: [array_of(blob.SerializeToString()) for blob in c.blobs] for c in mine}
         Position(records, made, carried).seek(net)
-
-
-def _array(blob: Any) -> Any:
-    return np.array(blob.data, np.float32).reshape(tuple(blob.shape.dim))
 
 
 def is_ours(state: SolverState) -> bool:
