@@ -17,7 +17,7 @@ class Buffer:
     has given it a place in a larger stretch before.
     """
 
-    __slots__ = ("array", "c_order", "count", "device", "dtype", "is_zero")
+    __slots__ = ("array", "c_order", "count", "device", "dtype", "is_zero", "shown")
 
     def __init__(self, dtype: Any, device: Device) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
@@ -26,6 +26,7 @@ class Buffer:
         self.array: Any = None
         self.c_order = False  # all that look at it see C-contiguous arrays; False: channels-last where they are 4-D
         self.is_zero = False  # to be read as zeros, whatever the memory holds
+        self.shown = False  # a program may hold a view of it, see `Blob.show_data`
 
     @property
     def nbytes(self) -> int:
@@ -131,23 +132,38 @@ class Blob:
             self.diff_buffer.array.fill(0)
         return diff
 
-    def hold_in_c_order(self) -> None:
-        """Lie C-contiguous at any rank from now on, as do the blobs that look at the same memory.
+    def show_data(self) -> Any:
+        """`data` for a program, which may reshape, flatten and keep what it gets, write to it, and read it later.
 
-        For programs that reshape and flatten what they are given and write to it: Python layers.  Values stay.
+        From now on it lies C-contiguous at any rank, as do the blobs that look at the same memory, and what is done
+        to it is done at once.  Values stay.
         """
-        for buffer in (self.data_buffer, self.diff_buffer):
-            if buffer.c_order:
-                continue
-            buffer.c_order = True
-            if buffer.array is not None:
-                values = view(buffer.array, self.shape, channels_last=True).copy()
-                buffer.array = buffer.array[:]  # another object, so that no blob hands out a view it has kept
-                view(buffer.array, self.shape, channels_last=False)[...] = values
+        self._show(self.data_buffer)
+        return self.data
+
+    def show_diff(self) -> Any:
+        """`diff` for a program; see `show_data`."""
+        self._show(self.diff_buffer)
+        return self.diff
+
+    def _show(self, buffer: Buffer) -> None:
+        if buffer.shown:
+            return
+        buffer.shown = True
+        if buffer.c_order:
+            return
+        buffer.c_order = True
+        if buffer.array is not None:
+            values = view(buffer.array, self.shape, channels_last=True).copy()
+            buffer.array = buffer.array[:]  # another object, so that no blob hands out a view it has kept
+            view(buffer.array, self.shape, channels_last=False)[...] = values
 
     def clear_diff(self) -> None:
-        """Make the diff zero, at no cost until it is looked at."""
-        self.diff_buffer.is_zero = True
+        """Make the diff zero, at no cost until it is looked at, unless a program is looking already."""
+        buffer = self.diff_buffer
+        buffer.is_zero = not (buffer.shown and buffer.array is not None)
+        if not buffer.is_zero:
+            buffer.array.fill(0)
 
     def gradient(self) -> tuple[Any, bool]:
         """(diff, add): where a layer's backward puts a parameter's gradient, and whether it adds to it.

@@ -127,33 +127,43 @@ def test_two_blobs_that_share_a_diff_share_that_it_is_cleared():
     assert (owner.diff == 2).all()
 
 
-def test_held_in_c_order_it_keeps_its_values_and_its_companions():
+def test_shown_it_lies_in_c_order_and_keeps_its_values_and_its_companions():
     shape = (2, 3, 4, 5)
     blob, other = Blob(shape), Blob(shape)
     other.share_data(blob)
     values = np.arange(120).reshape(shape)
     blob.data[...], blob.diff[...] = values, -values
     _ = other.data  # a view that must not be handed out again
-    blob.hold_in_c_order()
-    for array, want in ((blob.data, values), (blob.diff, -values), (other.data, values)):
+    shown = blob.show_data()
+    assert not blob.diff.flags.c_contiguous  # only what is looked at
+    for array, want in ((shown, values), (other.data, values), (blob.show_diff(), -values)):
         assert array.flags.c_contiguous
         np.testing.assert_array_equal(array, want)
     assert np.shares_memory(blob.data, other.data)
     assert not other.diff.flags.c_contiguous
-    before = blob.data
-    blob.hold_in_c_order()
-    assert blob.data is before
+    assert blob.show_data() is shown
+    assert blob.data is shown
     blob.reshape((3, 4, 5, 6))
     assert blob.data.flags.c_contiguous
 
 
-def test_held_in_c_order_before_there_is_memory():
+def test_shown_before_there_is_memory_of_a_plan():
     blob = Blob((2, 3, 4, 5))
-    blob.hold_in_c_order()
-    assert blob.data_buffer.array is None
-    assert blob.data.flags.c_contiguous
+    blob.show_data()
     blob.data_buffer.place(CPU.empty(120, np.float32))
     assert blob.data.flags.c_contiguous
+
+
+def test_a_diff_that_is_shown_is_cleared_at_once():
+    blob = Blob((2, 3), parameter=True)
+    seen = blob.show_diff()
+    seen[...] = 1
+    blob.clear_diff()
+    assert (seen == 0).all()
+    seen[0, 0] = 5  # written behind the blob's back, as programs do
+    assert blob.diff[0, 0] == 5
+    blob.add_gradient(np.ones((2, 3)))
+    assert seen[0, 0] == 6
 
 
 def test_repr():

@@ -15,7 +15,7 @@ from netcli.blob import Blob
 from netcli.errors import NetcliError
 from netcli.layers.base import Layer, layer
 from netcli.layers.python_blob import PythonBlob, PythonBlobs
-from netcli.layers.users_code import class_of, load_module
+from netcli.layers.users_code import check_methods, class_of, load_module
 
 log = logging.getLogger("netcli")
 
@@ -55,8 +55,8 @@ class Python(Layer):
 
     Runs only where the net allows it (`--allow-python`), for the class may do whatever a program may.
 
-    Its bottoms and tops are held C-contiguous (`Blob.hold_in_c_order`), which costs the layers beside it a copy.  The
-    diff of a bottom is zero before backward; in Caffe it holds what the last pass left.  Random draws and the position
+    What it looks at is held C-contiguous (`Blob.show_data`), which costs the layers beside it a copy.  The diff of a
+    bottom is zero before backward; in Caffe it holds what the last pass left.  Random draws and the position
     in data are the class's own affair: a resumed run repeats those only if the class sees to it.
 
     errors  the class's own exceptions go on as they are, with their traceback; the log says which layer it was
@@ -79,6 +79,7 @@ class Python(Layer):
         with self._users("import"):
             module = load_module(p.module, self.context.folder)
         cls = class_of(module, p.layer)
+        check_methods(cls, ["setup"])
         with self._users("__init__"):
             self.user: Any = cls(self.param) if issubclass(cls, PythonLayer) else cls()
         self._ran = False
@@ -86,6 +87,7 @@ class Python(Layer):
         self.user.param_str = p.param_str
         self.user.phase = self.phase
         self._call("setup", self._shown(bottom), self._shown(top))
+        check_methods(cls, ["reshape", "forward"])  # backward is asked for where a gradient is
 
     def _add(self, shape: Shape) -> Blob:
         if self._ran:
@@ -119,8 +121,6 @@ class Python(Layer):
 
     @staticmethod
     def _shown(blobs: Sequence[Blob]) -> list[PythonBlob]:
-        for blob in blobs:
-            blob.hold_in_c_order()
         return [PythonBlob(blob) for blob in blobs]
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -1,4 +1,4 @@
-"""Blobs as pycaffe shows them to a user's Python layer."""
+"""Blobs as pycaffe shows them: to users' Python layers, and to programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from netcli.blob import Blob
 class PythonBlob:
     """A blob: `data` and `diff` are C-contiguous NumPy arrays, and what is written to them is in the blob.
 
-    Both are views of the net's memory, good until the verb that was called returns.
+    Both are views of the net's memory, the same at each look until the blob takes another shape.  In a Python layer
+    they are good until the verb that was called returns: other blobs may lie there then.
+    A blob that nobody looks at stays in the net's own order (Note [Channels last] in arrays/layout.py); one that
+    has been looked at costs the layers beside it a copy from then on.
     """
 
     __slots__ = ("_blob",)
@@ -23,11 +26,11 @@ class PythonBlob:
 
     @property
     def data(self) -> Any:
-        return self._blob.data
+        return self._blob.show_data()
 
     @property
     def diff(self) -> Any:
-        return self._blob.diff
+        return self._blob.show_diff()
 
     @property
     def shape(self) -> Shape:

@@ -6,13 +6,11 @@ import importlib
 import inspect
 import os
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 from netcli.errors import NetcliError, suggestion
-
-NEEDED = ("setup", "reshape", "forward")  # backward is asked for where a gradient is
-
 
 def load_module(name: str, folder: str | None) -> ModuleType:
     """The module, from the current folder, PYTHONPATH (and all else on sys.path), or `folder`, that of the net.
@@ -41,13 +39,19 @@ def load_module(name: str, folder: str | None) -> ModuleType:
 
 
 def class_of(module: ModuleType, name: str) -> Any:
-    """The class in the module; raises NetcliError where there is none, or one that lacks a method every layer has."""
+    """The class in the module; raises NetcliError where there is none."""
     field = "python_param.layer"
     found = getattr(module, name, None)
     if not inspect.isclass(found):
         classes = [each for each, value in vars(module).items() if inspect.isclass(value)]
         raise NetcliError(f"module '{module.__name__}' has no class '{name}'{suggestion(name, classes)}", field=field)
-    for method in NEEDED:
-        if not callable(getattr(found, method, None)):
-            raise NetcliError(f"class '{name}' of module '{module.__name__}' has no method {method}", field=field)
     return found
+
+
+def check_methods(cls: Any, names: Iterable[str]) -> None:
+    """Raise NetcliError where a user's class lacks one of these methods."""
+    for name in names:
+        if not callable(getattr(cls, name, None)):
+            raise NetcliError(
+                f"class '{cls.__name__}' of module '{cls.__module__}' has no method {name}", field="python_param.layer"
+            )

@@ -39,7 +39,8 @@ class Net:
     seed          of all draws of its layers
     allow_python  whether Python layers may run code
     keep_blobs    True: every blob keeps memory of its own, so that a program may look at any of them after a
-                  pass, change them, and run ranges of layers; or the names of those that do
+                  pass, change them, run ranges of layers, and set the diffs that a backward pass begins with;
+                  or the names of those that do
     shared_with   a net whose parameters the layers of the same names look at, as test nets do
     gradients     whether `backward` will be called; None: in TRAIN, and where the net says force_backward
     dry           build and plan, but take no memory and fill no parameter: for `netcli summary`
@@ -111,6 +112,7 @@ class Net:
             if not dry:
                 self._fill(shared)
                 self._arena = self.memory.take(self.context.device)
+                self._weigh_kept_losses()
         except BaseException:
             self.close()
             raise
@@ -154,6 +156,7 @@ class Net:
             (layer.forward, bottom, top, [(blob, blob.shape) for blob in top])
             for layer, bottom, top in zip(self.layers, self.bottoms, self.tops, strict=True)
         ]
+        self._shapes = [each for *_, shapes in self._forward_steps for each in shapes]
         self._backward_steps = [
             (layer.backward, top, run.propagate, bottom) if run.runs else None
             for layer, run, bottom, top in zip(self.layers, self._backward, self.bottoms, self.tops, strict=True)
@@ -172,7 +175,10 @@ class Net:
         """Run layers `start` to `end` (included; None: the last); returns the loss.
 
         A part of the layers only makes sense with keep_blobs=True, since others may have used the memory.
+        Blobs that were given another shape since the last pass are followed then too.
         """
+        if self.keep_blobs is True and any(blob.shape is not shape for blob, shape in self._shapes):
+            self._reshape(0)
         stop = len(self.layers) if end is None else end + 1
         i = start
         try:
@@ -201,10 +207,10 @@ class Net:
         if not self.gradients:
             raise ValueError("this net was built with gradients=False")
         start = len(self.layers) - 1 if start is None else start
-        for i, blob, weight in self._losses:
-            if end <= i <= start:
-                blob.diff.fill(weight)
-        if self.keep_blobs is not True:  # there a program may have set them
+        if self.keep_blobs is not True:
+            for i, blob, weight in self._losses:
+                if end <= i <= start:
+                    blob.diff.fill(weight)
             for blob in self._zero_diffs:
                 blob.clear_diff()
         i = start
@@ -218,6 +224,12 @@ class Net:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
+
+    def _weigh_kept_losses(self) -> None:
+        """Put each loss's weight where the gradient begins, once: a program may put something else there."""
+        if self.keep_blobs is True and self.gradients:
+            for _, blob, weight in self._losses:
+                blob.diff.fill(weight)
 
     def clear_diffs(self) -> None:
         """Start the parameters' gradients anew."""
@@ -248,6 +260,7 @@ class Net:
                     self.layers[i].reshape(self.bottoms[i], self.tops[i])
         self._plan()
         self._arena = self.memory.take(self.context.device, self._arena)
+        self._weigh_kept_losses()
 
     # -- its state
 
@@ -297,15 +310,22 @@ class Net:
         """
         return weights.load(self.layers, source, self._not_owned())
 
+    def share_with(self, other: Net) -> None:
+        """Look at another net's parameters from now on, in the layers of the same names; diffs stay apart.
+
+        Raises ShapeError where shapes differ.
+        """
+        share_trained(self.layers, self._documents, other.layers)
+
     @property
     def weights_message(self) -> Any:
         """NetParameter: name and layers, without their parameters' values."""
         return weights.message_of(self.document.message)
 
-    def save(self, path: str, write_diff: bool = False) -> None:
-        """Write a caffemodel, in HDF5 where the path ends with .h5; raises SnapshotError."""
+    def save(self, path: str, write_diff: bool = False, hdf5: bool | None = None) -> None:
+        """Write a caffemodel, in HDF5 or not, None: where the path ends with .h5; raises SnapshotError."""
         blobs = [layer.blobs for layer in self.layers]
-        write_weights(path, self.weights_message, blobs, write_diff, self._not_owned())
+        write_weights(path, self.weights_message, blobs, write_diff, self._not_owned(), hdf5)
 
     def _not_owned(self) -> set[tuple[int, int]]:
         """(layer, parameter), by their numbers, that look at another layer's."""

@@ -20,10 +20,9 @@ from netcli.errors import Place, SnapshotError
 from netcli.prototxt import schema
 from netcli.snapshots import caffemodel_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
-from netcli.snapshots.blobproto import Encoded, array_of, begins_with, read_file
-from netcli.snapshots.content import LayerWeights, Parameter, Weights
+from netcli.snapshots.blobproto import Encoded, array_of, begins_with, check_size, read_file
+from netcli.snapshots.content import WITHOUT_LIMIT, LayerWeights, Parameter, Weights
 
-LARGEST = 2**31 - 1  # bytes in a protobuf message
 NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
 BLOBS = 7  # in LayerParameter
 HDF5_END = ".h5"
@@ -43,7 +42,7 @@ def read_weights(path: str) -> Weights:
     """
     if begins_with(path, SIGNATURE):
         return caffemodel_hdf5.read(path)
-    content = read_file(path, "caffemodel")
+    content = read_file(path, "caffemodel", WITHOUT_LIMIT)
     weights = Weights(path)
     try:
         for number, kind, value in wire.fields(content):
@@ -118,31 +117,19 @@ def write_weights(
     blobs: Sequence[Sequence[Parameter]],
     write_diff: bool = False,
     shared: Collection[tuple[int, int]] = (),
+    hdf5: bool | None = None,
 ) -> None:
-    """Write a caffemodel, in HDF5 where the path ends with .h5, else binary; raises SnapshotError.
+    """Write a caffemodel; raises SnapshotError.
 
     message  NetParameter: the name, and each layer without its blobs
     blobs    the parameters of each layer of the message; write_diff: with their gradients
     shared   (layer, parameter), by their numbers, that other layers own; an HDF5 file has their values only there
+    hdf5     in HDF5 or binary; None: in HDF5 where the path ends with .h5
     """
-    if path.endswith(HDF5_END):
+    if path.endswith(HDF5_END) if hdf5 is None else hdf5:
         return caffemodel_hdf5.write(path, message, blobs, write_diff, shared)
-    parts: list[bytes | Encoded] = [_bytes_field(NAME, message.name.encode())] if message.name else []
-    for layer, own in zip(message.layer, blobs, strict=True):
-        head = layer.SerializeToString()
-        encoded = [Encoded(blob.data, blob.diff if write_diff else None) for blob in own]
-        starts = [wire.put_bytes(BLOBS, blob.size) for blob in encoded]
-        size = len(head) + sum(len(start) + blob.size for start, blob in zip(starts, encoded, strict=True))
-        parts += [wire.put_bytes(LAYER, size), head]
-        for start, blob in zip(starts, encoded, strict=True):
-            parts += [start, blob]
-    size = sum(part.size if isinstance(part, Encoded) else len(part) for part in parts)
-    if size > LARGEST:
-        raise SnapshotError(
-            f"these weights take {size:,} bytes, and a binary caffemodel can hold {LARGEST:,}; "
-            "snapshot_format: HDF5 has no such limit",
-            place=Place(path),
-        )
+    parts = _parts(message, blobs, write_diff)
+    _check_size(path, parts)
 
     def write(stream: BinaryIO) -> None:
         for part in parts:
@@ -153,6 +140,35 @@ def write_weights(
 
     atomic_write(path, write)
     return None
+
+
+def check_weights(
+    path: str, message: Any, blobs: Sequence[Sequence[Parameter]], write_diff: bool = False, hdf5: bool | None = None
+) -> None:
+    """Raise SnapshotError where write_weights would refuse to write these, whatever their values."""
+    if path.endswith(HDF5_END) if hdf5 is None else hdf5:
+        caffemodel_hdf5.check_names(message)
+    else:
+        _check_size(path, _parts(message, blobs, write_diff))
+
+
+def _parts(message: Any, blobs: Sequence[Sequence[Parameter]], write_diff: bool) -> list[bytes | Encoded]:
+    """What a binary caffemodel is made of, in turn."""
+    parts: list[bytes | Encoded] = [_bytes_field(NAME, message.name.encode())] if message.name else []
+    for layer, own in zip(message.layer, blobs, strict=True):
+        head = layer.SerializeToString()
+        encoded = [Encoded(blob.data, blob.diff if write_diff else None) for blob in own]
+        starts = [wire.put_bytes(BLOBS, blob.size) for blob in encoded]
+        size = len(head) + sum(len(start) + blob.size for start, blob in zip(starts, encoded, strict=True))
+        parts += [wire.put_bytes(LAYER, size), head]
+        for start, blob in zip(starts, encoded, strict=True):
+            parts += [start, blob]
+    return parts
+
+
+def _check_size(path: str, parts: Sequence[bytes | Encoded]) -> None:
+    size = sum(part.size if isinstance(part, Encoded) else len(part) for part in parts)
+    check_size(path, size, "caffemodel", WITHOUT_LIMIT)
 
 
 def _bytes_field(number: int, value: bytes) -> bytes:

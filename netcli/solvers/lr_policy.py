@@ -66,12 +66,12 @@ def check(param: Any) -> None:
 class Schedule:
     """The rates of a run.
 
-    param: SolverParameter, which `check` has let pass.
+    param: SolverParameter, which `check` has let pass; a base_lr that is changed in it counts from then on.
     """
 
     def __init__(self, param: Any) -> None:
+        self.param = param
         self.policy: str = param.lr_policy
-        self.base_lr: float = param.base_lr
         self.gamma: float = param.gamma
         self.power: float = param.power
         self.stepsize: int = param.stepsize
@@ -97,7 +97,7 @@ class Schedule:
     def rate(self, iteration: int) -> float:
         """The learning rate of an iteration, rounded to float32; infinite where it is too large for that."""
         try:
-            rate = self.base_lr * self._factor(iteration)
+            rate = self.param.base_lr * self._factor(iteration)
         except OverflowError:  # a gamma above 1 to the power of many thousands
             return math.inf
         return float(np.float32(rate)) if abs(rate) <= LARGEST else math.inf

@@ -25,6 +25,8 @@ class CaffeLog(Hook):
     def begin(self, run: Trainer) -> None:
         self.journal.say("solver.cpp:279", f"Solving {run.net.name}")
         self.journal.say("solver.cpp:280", f"Learning Rate Policy: {run.solver.param.lr_policy}")
+
+    def start(self, run: Trainer) -> None:
         self._since, self._shown = time.perf_counter(), run.iteration
 
     def computed(self, run: Trainer) -> None:

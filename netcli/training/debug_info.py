@@ -28,12 +28,13 @@ class DebugInfo(Hook):
         self.journal = journal
 
     def before(self, run: Trainer) -> None:
+        self._passes = run.forward, run.backward
         if run.shows():
             run.forward = lambda: self._forward(run.net)
             run.backward = lambda: self._backward(run.net)
 
     def computed(self, run: Trainer) -> None:
-        run.forward, run.backward = run.net.forward, run.net.backward
+        run.forward, run.backward = self._passes
 
     def _forward(self, net: Net) -> float:
         loss = 0.0

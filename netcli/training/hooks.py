@@ -32,7 +32,10 @@ class Hook:
     order: ClassVar[Order] = Order.READ
 
     def begin(self, run: Trainer) -> None:
-        """Once, before the first iteration."""
+        """Once, before a training to max_iter."""
+
+    def start(self, run: Trainer) -> None:
+        """Before a number of iterations without a break: those of a training, or of a program's `step`."""
 
     def before(self, run: Trainer) -> None:
         """Before an iteration: weights, history and positions are what a snapshot would hold now."""

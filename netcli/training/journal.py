@@ -21,19 +21,20 @@ class Journal:
     """Takes lines from the start, and keeps them until `open` gives a file to write them to.
 
     to_stderr: write them there too, as Caffe does.
+    to_file: False: there will be no file, and nothing is kept for one.
     """
 
-    def __init__(self, to_stderr: bool = False) -> None:
+    def __init__(self, to_stderr: bool = False, to_file: bool = True) -> None:
         self.to_stderr = to_stderr
-        self._waiting: list[str] = []
+        self._waiting: list[str] | None = [] if to_file else None
         self._file: IO[str] | None = None
 
     def open(self, path: str | Path) -> None:
         """Write what has been said so far to the end of `path`, and from now on every line at once."""
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        for line in self._waiting:
+        for line in self._waiting or ():
             self._write(line)
-        self._waiting = []
+        self._waiting = None
 
     def say(self, where: str, text: str) -> None:
         """One entry; `where` is Caffe's file and line."""
@@ -45,7 +46,7 @@ class Journal:
                 sys.stderr.write(line)
             except OSError:  # whoever read it has gone
                 self.to_stderr = False
-        if self._file is None:
+        if self._waiting is not None:
             self._waiting.append(line)
         else:
             self._write(line)

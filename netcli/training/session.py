@@ -98,10 +98,19 @@ class Session:
             net.close()
 
 
-def open_session(solver: Document, journal: Journal, *, ops: Ops, seed: int, allow_python: bool = False) -> Session:
+def open_session(
+    solver: Document,
+    journal: Journal,
+    *,
+    ops: Ops,
+    seed: int,
+    allow_python: bool = False,
+    keep_blobs: bool = False,
+) -> Session:
     """Check a solver and build what it asks for; raises NetcliError, as early as each fault can be known.
 
     seed: of all draws; it is written into the solver, whose document is changed so far.
+    keep_blobs: of every net; see `Net`.
     """
     check_solver(solver)
     train_choice, test_choices = choose(solver)
@@ -121,7 +130,7 @@ def open_session(solver: Document, journal: Journal, *, ops: Ops, seed: int, all
             ops=ops,
             seed=seed,
             allow_python=allow_python,
-            keep_blobs=param.debug_info and shared_with is None,
+            keep_blobs=keep_blobs or (param.debug_info and shared_with is None),
             shared_with=shared_with,
         )
         nets.append(net)

@@ -11,8 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netcli.errors import NetcliError, SnapshotError
-from netcli.snapshots import remove_parts, write_state
-from netcli.snapshots.caffemodel_hdf5 import check_names
+from netcli.snapshots import check_history, check_weights, remove_parts, write_state
 from netcli.training.hooks import Hook, Order
 from netcli.training.state import capture
 
@@ -44,8 +43,11 @@ class Snapshots(Hook):
         self._at: int | None = None  # its iteration
 
     def begin(self, run: Trainer) -> None:
-        if self.hdf5:
-            check_names(run.net.weights_message)
+        if self.interval > 0 or self.after_train:
+            # What is too large for a binary file, or named as HDF5 can't have it, is so from the start.
+            weights, state = self._paths("N")
+            check_weights(weights, run.net.weights_message, [layer.blobs for layer in run.net.layers], self.write_diff)
+            check_history(state, run.solver.history)
         remove_parts(f"{self.prefix}_iter_")
 
     def updated(self, run: Trainer) -> None:
@@ -59,15 +61,13 @@ class Snapshots(Hook):
 
     def after(self, run: Trainer) -> None:
         wanted = self.after_train or (run.stopped is not None and self.interval > 0)
-        if wanted and run.iteration > run.first:  # a run that made no step has nothing new
+        # A run that made no step has nothing new.
+        if wanted and run.iteration > run.first and self._at != run.iteration:
             self.save(run)
 
     def save(self, run: Trainer) -> None:
-        """Write a snapshot, unless the last one is of this iteration; raises SnapshotError."""
-        if self._at == run.iteration:
-            return
-        end = ".h5" if self.hdf5 else ""
-        weights, state = (f"{self.prefix}_iter_{run.iteration}.{kind}{end}" for kind in ("caffemodel", "solverstate"))
+        """Write a snapshot of the run as it is; raises SnapshotError."""
+        weights, state = self._paths(run.iteration)
         run.tell("saving", weights, state)
         if run.iteration > run.first:
             # An earlier run's state would name the weights of this one, should it end before it writes its own.
@@ -78,7 +78,15 @@ class Snapshots(Hook):
         self._at, self.paths = run.iteration, (weights, state)
         run.tell("saved", weights, state)
 
+    def _paths(self, iteration: int | str) -> tuple[str, str]:
+        """Of the weights and of the state."""
+        end = ".h5" if self.hdf5 else ""
+        path = f"{self.prefix}_iter_{iteration}"
+        return f"{path}.caffemodel{end}", f"{path}.solverstate{end}"
+
     def _try(self, run: Trainer) -> None:
+        if self._at == run.iteration:
+            return
         try:
             self.save(run)
         except SnapshotError as fault:

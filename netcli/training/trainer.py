@@ -81,7 +81,7 @@ class Trainer:
         with np.errstate(all="ignore"):
             try:
                 self.tell("begin")
-                self._iterate()
+                self._iterate(self.max_iter)
                 self.tell("after")
                 if self.goes_on():
                     self._look()
@@ -89,8 +89,14 @@ class Trainer:
             finally:
                 self.tell("end")
 
-    def _iterate(self) -> None:
-        while self.iteration < self.max_iter and self.goes_on():
+    def step(self, count: int) -> None:
+        """Run `count` more iterations, whatever max_iter says, and nothing before or after them."""
+        with np.errstate(all="ignore"):
+            self._iterate(self.iteration + count)
+
+    def _iterate(self, stop: int) -> None:
+        self.tell("start")
+        while self.iteration < stop and self.goes_on():
             self.net.clear_diffs()
             self.tell("before")
             if not self.goes_on():  # stopped during a test
@@ -98,10 +104,14 @@ class Trainer:
             self.loss = self._gradients()
             self.losses.append(self.loss)
             self.tell("computed")
-            self.solver.update(self.iteration)
-            self.iteration += 1
+            self.update()
             self.tell("updated")
             self.tell("poll")
+
+    def update(self) -> None:
+        """Let the weights take the step of this iteration, from the gradients there are."""
+        self.solver.update(self.iteration)
+        self.iteration += 1
 
     def _gradients(self) -> float:
         """Forward and backward, iter_size times; gradients are summed.  Returns the mean loss."""
