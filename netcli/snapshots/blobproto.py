@@ -6,6 +6,7 @@ num = 1  channels = 2  height = 3  width = 4 (before 2015)  raw_data_type = 10  
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -88,29 +89,38 @@ def _joined(parts: list[Any]) -> Any:
 
 
 class Encoded:
-    """A BlobProto ready to be written: `size` bytes by `write`, the numbers as they lie in memory."""
+    """A BlobProto ready to be written: `size` bytes by `write`, the numbers as they lie in memory then."""
 
     def __init__(self, data: Any, diff: Any = None) -> None:
         wide = data.dtype == np.float64
-        self.parts: list[Any] = []
-        for array, number in ((data, DOUBLE_DATA if wide else DATA), (diff, DOUBLE_DIFF if wide else DIFF)):
-            if array is not None:
-                numbers = np.ascontiguousarray(array, "<f8" if wide else "<f4").reshape(-1).view(np.uint8)
-                self.parts += [wire.put_bytes(number, numbers.size), numbers]
+        self._dtype = _NUMBERS[DOUBLE_DATA if wide else DATA]
+        payload = count_of(data.shape) * self._dtype.itemsize
+        numbers = (DOUBLE_DATA, DOUBLE_DIFF) if wide else (DATA, DIFF)
+        self._parts = [
+            (wire.put_bytes(number, payload), array)
+            for number, array in zip(numbers, (data, diff), strict=True)
+            if array is not None
+        ]
         dims = b"".join(wire.put_varint(size) for size in data.shape)
         shape = wire.put_bytes(1, len(dims)) + dims if dims else b""
-        self.parts.append(wire.put_bytes(SHAPE, len(shape)) + shape)
-        self.size = sum(len(part) for part in self.parts)
+        self._shape = wire.put_bytes(SHAPE, len(shape)) + shape
+        self.size = len(self._shape) + sum(len(start) + payload for start, _ in self._parts)
 
     def write(self, stream: Any) -> None:
-        for part in self.parts:
-            stream.write(part)
+        for start, array in self._parts:
+            stream.write(start)
+            stream.write(np.ascontiguousarray(array, self._dtype).reshape(-1).view(np.uint8))
+        stream.write(self._shape)
 
 
-def read_file(path: str, what: str) -> memoryview:
-    """The whole file; raises SnapshotError where it can't be had."""
+def read_file(path: str, what: str, otherwise: str = "") -> memoryview:
+    """The whole file; raises SnapshotError where it can't be had.
+
+    otherwise: what to do instead where it holds more than a message can, as a phrase
+    """
     try:
         with open(path, "rb") as stream:
+            check_size(path, os.fstat(stream.fileno()).st_size, what, otherwise)
             content = stream.read()
     except FileNotFoundError:
         raise SnapshotError(f"there is no such {what}", place=Place(path)) from None
@@ -119,6 +129,16 @@ def read_file(path: str, what: str) -> memoryview:
     if not content:
         raise SnapshotError(f"the file is empty, so it is no {what}", place=Place(path))
     return memoryview(content)
+
+
+def check_size(path: str, size: int, what: str, otherwise: str = "") -> None:
+    """Raise SnapshotError where a binary file of so many bytes is more than protobuf, and so Caffe, can read."""
+    if size > wire.LARGEST:
+        raise SnapshotError(
+            f"a binary {what} of {size:,} bytes is more than protobuf, and so Caffe, can read ({wire.LARGEST:,})"
+            + (otherwise and f"; {otherwise}"),
+            place=Place(path),
+        )
 
 
 def begins_with(path: str, start: bytes) -> bool:

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from netcli.prototxt import schema
 
+WITHOUT_LIMIT = "snapshot_format: HDF5 has no such limit"  # where either of these is too large for a binary file
+
 
 class Parameter(Protocol):
     """What is written: a Blob, or anything else with its two arrays."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from typing import BinaryIO
+from collections.abc import Sequence
+from typing import Any, BinaryIO
 
 from google.protobuf.message import DecodeError
 
@@ -16,9 +17,9 @@ from netcli.arrays.hdf5 import SIGNATURE
 from netcli.errors import NetcliError, Place, SnapshotError
 from netcli.snapshots import solverstate_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
-from netcli.snapshots.blobproto import Encoded, array_of, begins_with, read_file
+from netcli.snapshots.blobproto import Encoded, array_of, begins_with, check_size, read_file
 from netcli.snapshots.caffemodel import HDF5_END, read_weights
-from netcli.snapshots.content import SolverState
+from netcli.snapshots.content import WITHOUT_LIMIT, SolverState
 
 ITER, LEARNED_NET, HISTORY, CURRENT_STEP, RUN = 1, 2, 3, 4, 11000
 
@@ -38,7 +39,7 @@ def read_state(path: str) -> SolverState:
 
 
 def _read_binary(path: str) -> SolverState:
-    content = read_file(path, "solver state")
+    content = read_file(path, "solver state", WITHOUT_LIMIT)
     state = SolverState()
     known = False
     try:
@@ -67,20 +68,39 @@ def write_state(path: str, state: SolverState) -> None:
     """Write a solver state, in HDF5 where the path ends with .h5, else binary; raises SnapshotError."""
     if path.endswith(HDF5_END):
         return solverstate_hdf5.write(path, state)
-    history = [Encoded(array) for array in state.history]
     name, run = os.fsencode(state.learned_net), state.run.SerializeToString()
+    head = wire.put_tag(ITER, wire.VARINT) + wire.put_varint(state.iteration)
+    head += wire.put_bytes(LEARNED_NET, len(name)) + name
+    tail = wire.put_tag(CURRENT_STEP, wire.VARINT) + wire.put_varint(state.current_step)
+    tail += wire.put_bytes(RUN, len(run)) + run
+    history = _history(state.history)
+    _check_size(path, history, len(head) + len(tail))
 
     def write(stream: BinaryIO) -> None:
-        stream.write(wire.put_tag(ITER, wire.VARINT) + wire.put_varint(state.iteration))
-        stream.write(wire.put_bytes(LEARNED_NET, len(name)) + name)
-        for blob in history:
-            stream.write(wire.put_bytes(HISTORY, blob.size))
+        stream.write(head)
+        for start, blob in history:
+            stream.write(start)
             blob.write(stream)
-        stream.write(wire.put_tag(CURRENT_STEP, wire.VARINT) + wire.put_varint(state.current_step))
-        stream.write(wire.put_bytes(RUN, len(run)) + run)
+        stream.write(tail)
 
     atomic_write(path, write)
     return None
+
+
+def check_history(path: str, history: Sequence[Any]) -> None:
+    """Raise SnapshotError where write_state would refuse a state for the size of its history alone."""
+    if not path.endswith(HDF5_END):
+        _check_size(path, _history(history), 0)
+
+
+def _history(arrays: Sequence[Any]) -> list[tuple[bytes, Encoded]]:
+    encoded = [Encoded(array) for array in arrays]
+    return [(wire.put_bytes(HISTORY, blob.size), blob) for blob in encoded]
+
+
+def _check_size(path: str, history: Sequence[tuple[bytes, Encoded]], others: int) -> None:
+    size = others + sum(len(start) + blob.size for start, blob in history)
+    check_size(path, size, "solver state", WITHOUT_LIMIT)
 
 
 def newest_state(prefix: str) -> str | None:

@@ -1,5 +1,4 @@
 import contextlib
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from netcli.blob import Blob
 from netcli.errors import SnapshotError
 from netcli.prototxt import schema
-from netcli.snapshots import caffemodel, read_weights, write_weights
+from netcli.snapshots import read_weights, write_weights
 from netcli.snapshots.wire import put_bytes
 
 
@@ -139,18 +138,6 @@ def test_any_cut_and_any_flipped_byte_is_read_or_told(written, tmp_path_factory,
     path.write_bytes(content)
     with contextlib.suppress(SnapshotError):
         read_weights(str(path))
-
-
-def test_two_gigabytes_are_refused_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(caffemodel, "LARGEST", 300)
-    path = tmp_path / "x"
-    with pytest.raises(SnapshotError) as caught:
-        write_weights(str(path), NET, BLOBS)
-    assert re.fullmatch(
-        r"these weights take \d+ bytes, and a binary caffemodel can hold 300; snapshot_format: HDF5 has no such limit",
-        caught.value.message,
-    )
-    assert not path.exists()
 
 
 def test_reading_copies_nothing(tmp_path):

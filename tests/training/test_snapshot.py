@@ -1,7 +1,7 @@
 import pytest
 
 from netcli.errors import NetcliError, SnapshotError
-from netcli.snapshots import read_state, read_weights
+from netcli.snapshots import read_state, read_weights, wire
 from netcli.training import snapshot
 from netcli.training.snapshot import Snapshots, check_prefix
 from training.project import Record
@@ -105,3 +105,43 @@ def test_a_prefix_is_tried_before_anything_else(tmp_path):
         check_prefix(str(tmp_path / "file" / "net"))
     with pytest.raises(NetcliError, match=r"snapshots can't be written: .*: File name too long"):
         check_prefix(str(tmp_path / ("n" * 300)))
+
+
+def refusal(project):
+    """What a training says that ends before its first iteration, with no file written."""
+    before = sorted(project.folder.iterdir())
+    record = Record()
+    with pytest.raises(SnapshotError) as caught:
+        train(project, record)
+    assert record.events in ([], ["end"])
+    assert sorted(project.folder.iterdir()) == before
+    return str(caught.value)
+
+
+def test_weights_above_protobuf_s_limit_are_told_before_the_first_iteration(project, monkeypatch):
+    monkeypatch.setattr(wire, "LARGEST", 1000)
+    words = refusal(project)
+    assert words.startswith(f"{project.prefix}_iter_N.caffemodel: a binary caffemodel of ")
+    assert words.endswith(" (1,000); snapshot_format: HDF5 has no such limit")
+    project.write("snapshot_format: HDF5")
+    record = Record()
+    train(project, record)
+    assert saved(record) == [5, 10, 12]
+
+
+def test_a_history_above_protobuf_s_limit_is_told_before_the_first_iteration(project, monkeypatch):
+    """Adam's is twice as large as the weights."""
+    train(project, Record())
+    size = max(path.stat().st_size for path in project.folder.glob("*_12.*"))
+    monkeypatch.setattr(wire, "LARGEST", size)
+    project.write('type: "Adam" momentum2: 0.999')
+    assert refusal(project).startswith(f"{project.prefix}_iter_N.solverstate: a binary solver state of ")
+
+
+def test_a_run_without_snapshots_may_be_of_any_size(project, monkeypatch):
+    monkeypatch.setattr(wire, "LARGEST", 1000)
+    project.write("snapshot: 0 snapshot_after_train: false")
+    record = Record()
+    train(project, record)
+    assert saved(record) == []
+    assert record.losses
