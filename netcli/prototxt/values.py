@@ -19,7 +19,7 @@ _NOT_FINITE = ("inf", "infinity", "nan")
 _BOOLS = {"true": True, "True": True, "t": True, "false": False, "False": False, "f": False}
 
 _F = FieldDescriptor
-_RANGES = {
+RANGES = {
     _F.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
     _F.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
     _F.CPPTYPE_UINT32: (0, 2**32 - 1),
@@ -48,7 +48,7 @@ def _integer(tokens: Tokens, field: FieldDescriptor) -> int:
     if tokens.kind != NUMBER or not _INTEGER.fullmatch(tokens.token):
         raise tokens.wrong(field, "a whole number", sign + tokens.found())
     value = _whole(sign + tokens.token)
-    low, high = _RANGES[field.cpp_type]
+    low, high = RANGES[field.cpp_type]
     if not low <= value <= high:
         raise tokens.wrong(field, f"a whole number of {low} .. {high}", str(value))
     tokens.step()

@@ -1,0 +1,1 @@
+"""`caffe.proto`: the package that has `caffe_pb2`."""
