@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from netcli.blob import Blob
 from netcli.layers.base import TEST, TRAIN, Context, Layer, check_arity
 from netcli.layers.registry import layer_class
 from netcli.prototxt import schema
+from netcli.sources.database import LMDB, create_database
 from netcli.sources.datum import write_datum
-from netcli.sources.lmdb_writer import LmdbWriter
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # larger sets of cases, beside the checkout where there are any
+needs_leveldb = pytest.mark.skipif(find_spec("plyvel") is None, reason="plyvel is not installed")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the larger sets of cases are not beside the checkout")
 
 
@@ -26,8 +28,13 @@ def make_images(count: int, shape: tuple[int, int, int] = (3, 6, 5), seed: int =
 
 
 def make_lmdb(path: Path, images: Any, labels: Any = None) -> str:
-    """Records 00000000, 00000001, ...; labels 0, 1, ... where none are given."""
-    with LmdbWriter(str(path)) as database:
+    """An LMDB of records 00000000, 00000001, ...; labels 0, 1, ... where none are given."""
+    return make_database(path, LMDB, images, labels)
+
+
+def make_database(path: Path, backend: str, images: Any, labels: Any = None) -> str:
+    """The same of either kind."""
+    with create_database(str(path), backend) as database:
         for index, image in enumerate(images):
             label = index if labels is None else int(labels[index])
             database.put(b"%08d" % index, write_datum(np.asarray(image), label))

@@ -2,6 +2,7 @@
 
     python tools/get_mnist.py               # downloads four files, 11 MB
     python tools/get_mnist.py --from DIR    # takes them from a folder, packed (.gz) or not
+    python tools/get_mnist.py --backend leveldb    # makes train_leveldb and test_leveldb instead
 
 Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits"; CC BY-SA 3.0.
 """
@@ -20,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from netcli.errors import NetcliError
+from netcli.sources.database import BACKENDS, LMDB, create_database
 from netcli.sources.datum import write_datum
-from netcli.sources.lmdb_writer import LmdbWriter
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -34,7 +35,7 @@ MD5 = {  # of the unpacked files
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-DATABASES = {"train_lmdb": "train", "test_lmdb": "t10k"}
+PARTS = {"train": "train", "test": "t10k"}  # databases, and the files they are made of
 SECONDS = 30  # a mirror may be silent for
 
 
@@ -95,9 +96,9 @@ def labels(content: bytes) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=8)
 
 
-def write(path: Path, pixels: np.ndarray, digits: np.ndarray) -> None:
-    """An LMDB of raw 1x28x28 records, in the files' order."""
-    with LmdbWriter(str(path), overwrite=True) as database:
+def write(path: Path, backend: str, pixels: np.ndarray, digits: np.ndarray) -> None:
+    """A database of raw 1x28x28 records, in the files' order."""
+    with create_database(str(path), backend, overwrite=True) as database:
         for index, (image, digit) in enumerate(zip(pixels, digits.tolist(), strict=True)):
             database.put(b"%08d" % index, write_datum(image[None], digit))
     print(f"{path}: {len(pixels)} records")
@@ -107,13 +108,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", dest="folder", type=Path, help="a folder that holds MNIST's four files")
     parser.add_argument("--to", type=Path, default=Path(__file__).parent.parent / "data" / "mnist")
+    parser.add_argument("--backend", choices=BACKENDS, default=LMDB)
     options = parser.parse_args(arguments)
     files = {name: from_folder(options.folder, name) if options.folder else from_mirrors(name) for name in MD5}
     options.to.mkdir(parents=True, exist_ok=True)
     try:
-        for database, part in DATABASES.items():
+        for name, part in PARTS.items():
             pixels = images(files[f"{part}-images-idx3-ubyte"])
-            write(options.to / database, pixels, labels(files[f"{part}-labels-idx1-ubyte"]))
+            path = options.to / f"{name}_{options.backend}"
+            write(path, options.backend, pixels, labels(files[f"{part}-labels-idx1-ubyte"]))
     except NetcliError as fault:
         sys.exit(str(fault))
 

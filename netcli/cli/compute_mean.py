@@ -11,11 +11,11 @@ import numpy as np
 from netcli.arrays.layout import size_text
 from netcli.errors import DataError
 from netcli.snapshots import check_writable, write_blob
+from netcli.sources.database import BACKENDS, LMDB, Database, open_database
 from netcli.sources.datum import read_datum
-from netcli.sources.lmdb_reader import LmdbReader
 
 
-def mean_image(database: LmdbReader) -> np.ndarray:
+def mean_image(database: Database) -> np.ndarray:
     """The mean of all records, (C, H, W) float64; raises DataError where one differs in size from the first."""
     first, _ = _image(database, 0)
     total = np.zeros(first.shape, np.float64)
@@ -33,7 +33,7 @@ def mean_image(database: LmdbReader) -> np.ndarray:
     return total / len(database)
 
 
-def _image(database: LmdbReader, index: int) -> tuple[np.ndarray, str]:
+def _image(database: Database, index: int) -> tuple[np.ndarray, str]:
     key, value = database[index]
     name = key.decode(errors="replace")
     try:
@@ -45,15 +45,17 @@ def _image(database: LmdbReader, index: int) -> tuple[np.ndarray, str]:
 @click.command()
 @click.argument("database", metavar="DB")
 @click.argument("out", required=False)
-@click.option("--backend", type=click.Choice(["lmdb"]), default="lmdb", show_default=True)
-def command(database: str, out: str | None, backend: str) -> None:  # noqa: ARG001 - LMDB is the one there is
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default=LMDB, show_default=True, help="For a folder that holds both."
+)
+def command(database: str, out: str | None, backend: str) -> None:
     """Compute the mean image of DB, write it to OUT (a .binaryproto, for mean_file), and print the channels' means.
 
     The lines printed may stand in a transform_param as they are; the channels are blue, green, red.
     """
     if out:
         check_writable(out)
-    with LmdbReader(database) as reader:
+    with open_database(database, backend) as reader:
         mean = mean_image(reader)
     if out:
         write_blob(out, mean[None].astype(np.float32))

@@ -17,10 +17,10 @@ from netcli.arrays import random
 from netcli.arrays.layout import Shape, size_text
 from netcli.arrays.threads import usable_cpus
 from netcli.errors import DataError
+from netcli.sources.database import BACKENDS, LMDB, DatabaseWriter, create_database
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import FORMATS, encode_image, read_image
 from netcli.sources.image_list import ImageList, named, prefix_of, read_list
-from netcli.sources.lmdb_writer import LmdbWriter
 from netcli.sources.resize import resize
 
 AHEAD = 8  # images for each worker that are decoded before their turn to be written
@@ -103,7 +103,7 @@ def _outcome(future: Future[Record]) -> Record | DataError:
     raise fault
 
 
-def write(database: LmdbWriter, made: Iterable[Record | DataError], total: int, check_size: bool) -> list[str]:
+def write(database: DatabaseWriter, made: Iterable[Record | DataError], total: int, check_size: bool) -> list[str]:
     """Write the records; returns what was wrong with the others.  Raises DataError where sizes differ and may not."""
     faults: list[str] = []
     first: Shape | None = None
@@ -130,7 +130,7 @@ def write(database: LmdbWriter, made: Iterable[Record | DataError], total: int, 
 @click.option("--gray", is_flag=True, help="One channel instead of three (BGR).")
 @click.option("--shuffle", is_flag=True, help="Write the records in random order.")
 @click.option("--seed", type=int, help="For --shuffle: the same seed gives the same order.")
-@click.option("--backend", type=click.Choice(["lmdb"]), default="lmdb", show_default=True)
+@click.option("--backend", type=click.Choice(BACKENDS), default=LMDB, show_default=True)
 @click.option("--resize-width", type=click.IntRange(0), default=0, help="Pixels; with --resize-height.")
 @click.option("--resize-height", type=click.IntRange(0), default=0, help="Pixels; with --resize-width.")
 @click.option("--check-size", is_flag=True, help="Refuse images of different sizes.")
@@ -145,7 +145,7 @@ def command(
     gray: bool,
     shuffle: bool,
     seed: int | None,
-    backend: str,  # noqa: ARG001 - LMDB is the one there is
+    backend: str,
     resize_width: int,
     resize_height: int,
     check_size: bool,
@@ -169,7 +169,7 @@ def command(
         order = random.permutation(seed, "convert-images", 0, len(images))
     recipe = Recipe(not gray, resize_height, resize_width, encoded, encode_type)
     made = records(images, order, prefix_of(root), recipe)
-    with LmdbWriter(database, overwrite=force) as writer, closing(made):
+    with create_database(database, backend, overwrite=force) as writer, closing(made):
         faults = write(writer, made, len(images), check_size)
         if faults and (not skip_unreadable or len(faults) == len(images)):
             raise DataError(f"{named(faults, len(images), 'image')} unreadable, and {database} was not made")

@@ -19,7 +19,10 @@ from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Ops, Unsupported
 from netcli.cli import table
 
-PACKAGES = ("numpy", "protobuf", "lmdb", "pillow", "click", "threadpoolctl", "onednn-cpu-gomp", "h5py", "matplotlib")
+PACKAGES = (
+    *("numpy", "protobuf", "lmdb", "pillow", "click", "threadpoolctl", "onednn-cpu-gomp"),
+    *("h5py", "matplotlib", "plyvel"),  # extras
+)
 GPU_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy", "nvidia-cudnn-frontend")
 FLAGS = {  # of /proc/cpuinfo
     "sse4_1": "SSE4.1",

@@ -12,22 +12,23 @@ from netcli.errors import DataError, NetcliError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
+from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
 from netcli.sources.datum import read_datum
-from netcli.sources.lmdb_reader import LmdbReader, holds_lmdb
 
 log = logging.getLogger("netcli")
 
-LEVELDB = 0  # DataParameter.DB in caffe.proto
+BACKENDS = (LEVELDB, LMDB)  # by their numbers in DataParameter.DB of caffe.proto
 
 
 @layer("Data", param="data_param")
 class Data(BatchLayer):
-    """The records of an LMDB, in the order of their keys unless they are shuffled, over and over.
+    """The records of an LMDB or a LevelDB, in the order of their keys unless they are shuffled, over and over.
 
     top     data    (batch_size, C, H, W), after transform_param; H and W of the first record of the batch
             label   (batch_size,), where there is a second top
     param   source        the database's folder
-            backend       LMDB; an LMDB is read as one whatever this says, for Caffe's default is LEVELDB
+            backend       LEVELDB (default) or LMDB; a database is read as what it is whatever this says, which
+                          tells which is meant in a folder that holds both
             batch_size    records
             prefetch      batches made ahead, default 4
             force_encoded_color   decode images to 3 channels; as transform_param.force_color
@@ -45,20 +46,29 @@ class Data(BatchLayer):
         if self.p.rand_skip:
             log.warning("layer '%s': rand_skip has no effect in Data layers, as in Caffe", self.name)
         path = self.find(self.p.source)
-        if self.p.backend == LEVELDB and holds_lmdb(path):
-            log.warning(
-                "layer '%s': backend is LEVELDB (Caffe's default), but %s is an LMDB and read as one", self.name, path
-            )
+        self._tell_of_another_kind(path)
         color = True if self.p.force_encoded_color else self.transform.color
-        reader = LmdbReader(path)
+        reader = open_database(path, BACKENDS[self.p.backend])
         seed = self.context.seed if self.p.shuffle else None
-        return Database(reader, color, RecordOrder(len(reader), seed, f"shuffle {self.name}"))
+        return Records(reader, color, RecordOrder(len(reader), seed, f"shuffle {self.name}"))
+
+    def _tell_of_another_kind(self, path: str) -> None:
+        wanted = BACKENDS[self.p.backend]
+        found = backend_of(path, wanted)
+        if found != wanted:
+            log.warning(
+                "layer '%s': backend is %s, but %s is %s and read as one",
+                self.name,
+                "LMDB" if wanted == LMDB else "LEVELDB (Caffe's default)",
+                path,
+                "an LMDB" if found == LMDB else "a LevelDB",
+            )
 
 
-class Database:
-    """The records of an LMDB as a source."""
+class Records:
+    """The records of a database as a source."""
 
-    def __init__(self, reader: LmdbReader, color: bool | None, order: RecordOrder) -> None:
+    def __init__(self, reader: Database, color: bool | None, order: RecordOrder) -> None:
         self._reader = reader
         self._color = color
         self._order = order

@@ -7,7 +7,9 @@ data is not followed, as in Caffe's day.
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -24,9 +26,19 @@ def decode_image(data: bytes, color: bool | None = None) -> Any:
     color: 3 channels (True), 1 (False), or as many as the file has (None)
     Raises DataError, which says what is wrong but not with which file.
     """
+    with opened(io.BytesIO(data)) as image:
+        return _array(image, color)
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """The image in a stream, of which no pixel is decoded yet.
+
+    Raises DataError, in the body of the `with` too, which says what is wrong but not with which file.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return _array(image, color)
+        with Image.open(file) as image:
+            yield image
     except UnidentifiedImageError:
         raise DataError("not an image file of a known kind") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as fault:

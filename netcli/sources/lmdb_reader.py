@@ -22,11 +22,6 @@ def holds_lmdb(path: str) -> bool:
     return os.path.isfile(os.path.join(path, DATA_FILE))
 
 
-def holds_leveldb(path: str) -> bool:
-    """Whether the folder `path` has what every LevelDB has."""
-    return os.path.isfile(os.path.join(path, "CURRENT"))
-
-
 def check_database(path: str) -> None:
     """Raise DataError unless `path` is the folder of an LMDB whose file is whole."""
     if not os.path.exists(path):
@@ -34,8 +29,6 @@ def check_database(path: str) -> None:
     if not os.path.isdir(path):
         raise DataError(f"{path} is a file; an LMDB is named by the folder that holds its {DATA_FILE}")
     if not holds_lmdb(path):
-        if holds_leveldb(path):
-            raise DataError(f"{path} is a LevelDB, which is not read yet; make it an LMDB with convert-images")
         raise DataError(f"{path} is not an LMDB: the folder holds no {DATA_FILE}")
     try:
         check_file(os.path.join(path, DATA_FILE))

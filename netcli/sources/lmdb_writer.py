@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import shutil
 from types import TracebackType
 
 import lmdb
 
 from netcli.errors import DataError
 from netcli.sources.lmdb_reader import DATA_FILE
+from netcli.sources.new_folder import NewFolder, sync_folder
 
 FIRST_MAP = 1 << 28  # bytes the file may grow to before the map is doubled; no disk is taken for it
 RECORDS_PER_COMMIT = 1000  # as Caffe's convert_imageset
 BYTES_PER_COMMIT = 1 << 26  # what waits in memory for the next commit
 LOCK_FILE = "lock.mdb"
-SCARCE = 1 << 16  # bytes free on a disk that is as good as full
 OWN_FILES = {DATA_FILE, LOCK_FILE}
 
 
@@ -32,38 +29,20 @@ class LmdbWriter:
     """
 
     def __init__(self, path: str, *, overwrite: bool = False) -> None:
-        self.path = os.path.abspath(path)
         self._shown = path
-        self._partial = f"{self.path}.partial"
-        if os.path.lexists(self.path):
-            if not overwrite:
-                raise DataError(f"{path} exists already; --force replaces it")
-            if not os.path.isdir(self.path) or not set(os.listdir(self.path)) <= OWN_FILES:
-                raise DataError(f"{path} exists and is not an LMDB; it is left alone")
+        self._folder = NewFolder(path, "an LMDB", OWN_FILES.__contains__, overwrite=overwrite)
         self._batch: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         self._map_size = FIRST_MAP
 
     def __enter__(self) -> LmdbWriter:
+        self._folder.begin()
         try:
-            os.makedirs(self._partial, exist_ok=True)
-            self._folder = os.open(self._partial, os.O_RDONLY)
-        except OSError as fault:
-            raise DataError(f"{self._shown} can't be made: {fault.strerror}") from None
-        try:
-            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = set(os.listdir(self._partial))
-            if not found <= OWN_FILES:
-                raise FileExistsError(errno.EEXIST, f"{self._partial} holds other files and is left alone")
-            for name in found:
-                os.unlink(os.path.join(self._partial, name))
             # Synced once, at the end: until then the folder bears another name and counts for nothing.
-            self._environment = lmdb.open(self._partial, map_size=self._map_size, lock=False, sync=False)
+            self._environment = lmdb.open(self._folder.partial, map_size=self._map_size, lock=False, sync=False)
         except (lmdb.Error, OSError) as fault:
-            os.close(self._folder)
-            taken = isinstance(fault, BlockingIOError)
-            why = "another process is writing it" if taken else getattr(fault, "strerror", None) or str(fault)
-            raise DataError(f"{self._shown} can't be made: {why}") from None
+            self._folder.release()
+            raise self._folder.not_made(getattr(fault, "strerror", None) or fault) from None
         self._key_limit: int = self._environment.max_key_size()
         return self
 
@@ -95,14 +74,8 @@ class LmdbWriter:
         except lmdb.MapFullError:
             return False
         except lmdb.Error as fault:
-            raise self._fault(fault) from None
+            raise self._folder.not_written(fault) from None
         return True
-
-    def _fault(self, fault: Exception) -> DataError:
-        # LMDB tells of a write that was cut short as of an input/output error, whatever the reason.
-        full = shutil.disk_usage(self._folder).free < SCARCE
-        why = os.strerror(errno.ENOSPC) if full else fault
-        return DataError(f"{self._shown} can't be written, and nothing is left of it: {why}")
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
@@ -117,32 +90,22 @@ class LmdbWriter:
                 self._put_in_place()
                 placed = True
         except (lmdb.Error, OSError) as trouble:
-            raise self._fault(trouble) from None
+            raise self._folder.not_written(trouble) from None
         finally:
             self._environment.close()
             if not placed:
-                shutil.rmtree(self._partial, ignore_errors=True)
-            os.close(self._folder)
+                self._folder.drop()
+            self._folder.release()
 
     def _put_in_place(self) -> None:
-        if not os.path.isdir(self.path):
-            os.fsync(self._folder)
-            os.rename(self._partial, self.path)
-            _sync(os.path.dirname(self.path))
+        path, partial = self._folder.path, self._folder.partial
+        if not os.path.isdir(path):
+            self._folder.put_in_place()
             return
-        # A folder with files in it can't be renamed over, its data file can.  The lock file goes first: it counts
-        # the transactions of the old data, and who opens the new with it is led astray.
-        if os.path.exists(os.path.join(self.path, LOCK_FILE)):
-            os.unlink(os.path.join(self.path, LOCK_FILE))
-        os.replace(os.path.join(self._partial, DATA_FILE), os.path.join(self.path, DATA_FILE))
-        _sync(self.path)
-        os.rmdir(self._partial)
-
-
-def _sync(folder: str) -> None:
-    """See that a rename in `folder` survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # Its one data file can be renamed over, which every file system does at once.  The lock file goes first: it
+        # counts the transactions of the old data, and who opens the new with it is led astray.
+        if os.path.exists(os.path.join(path, LOCK_FILE)):
+            os.unlink(os.path.join(path, LOCK_FILE))
+        os.replace(os.path.join(partial, DATA_FILE), os.path.join(path, DATA_FILE))
+        sync_folder(path)
+        os.rmdir(partial)

@@ -4,10 +4,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from databases import make_images, make_lmdb
+from databases import make_database, make_images, make_lmdb, needs_leveldb
 from netcli.cli.compute_mean import command, mean_image
 from netcli.errors import DataError, SnapshotError
 from netcli.snapshots import read_blob
+from netcli.sources.database import LEVELDB
 from netcli.sources.datum import write_encoded_datum
 from netcli.sources.image_file import encode_image
 from netcli.sources.lmdb_reader import LmdbReader
@@ -43,6 +44,14 @@ def test_the_file_is_a_mean_file_and_the_lines_are_mean_values(tmp_path):
     np.testing.assert_allclose(mean[0], images.mean(axis=0), rtol=1e-6)
     assert output == "".join(f"mean_value: {value:.6g}\n" for value in images.mean(axis=(0, 2, 3)))
     assert run(path) == output
+
+
+@needs_leveldb
+def test_a_leveldb_has_the_mean_of_an_lmdb(tmp_path):
+    images = make_images(4)
+    wanted = run(make_lmdb(tmp_path / "lmdb", images))
+    path = make_database(tmp_path / "leveldb", LEVELDB, images)
+    assert run(path) == run(path, "--backend", "leveldb") == run(path, "--backend", "lmdb") == wanted
 
 
 def test_encoded_images(tmp_path):

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,13 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from databases import make_images, make_list
+from databases import make_images, make_list, needs_leveldb
 from netcli.cli.convert_images import command
 from netcli.errors import DataError
 from netcli.prototxt import schema
+from netcli.sources.database import open_database
 from netcli.sources.datum import read_datum
 from netcli.sources.image_file import decode_image
-from netcli.sources.lmdb_reader import LmdbReader
 from netcli.sources.resize import resize
 
 
@@ -28,7 +29,7 @@ def convert(*arguments):
 
 
 def records(path):
-    with LmdbReader(str(path)) as database:
+    with open_database(str(path)) as database:
         return [database[i] for i in range(len(database))]
 
 
@@ -155,12 +156,33 @@ def test_a_database_is_replaced_only_by_force(folder):
     assert [key for key, _ in records(folder / "db")] == [b"00000000_4.png"]
 
 
+@needs_leveldb
+def test_a_leveldb_holds_the_same_records_by_the_same_rules(folder):
+    run(folder)
+    wanted = records(folder / "db")
+    with pytest.raises(DataError, match="db exists and is not a LevelDB; it is left alone"):
+        run(folder, "--backend", "leveldb", "--force")
+    shutil.rmtree(folder / "db")
+    assert run(folder, "--backend", "leveldb").output == f"{folder}/db: 5 records\n"
+    assert records(folder / "db") == wanted
+    with pytest.raises(DataError, match="db exists already; --force replaces it"):
+        run(folder, "--backend", "leveldb")
+    (folder / "list.txt").write_text("4.png 7\n")
+    run(folder, "--backend", "leveldb", "--force")
+    assert [key for key, _ in records(folder / "db")] == [b"00000000_4.png"]
+    (folder / "photos" / "4.png").unlink()
+    with pytest.raises(DataError, match="unreadable, and"):
+        run(folder, "--backend", "leveldb", "--force")
+    assert [key for key, _ in records(folder / "db")] == [b"00000000_4.png"]
+    assert sorted(os.listdir(folder)) == ["db", "list.txt", "photos"]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--resize-width", "5"], "--resize-width and --resize-height go together"),
         (["--encode-type", "gif"], "--encode-type is one of jpg, jpeg, png"),
-        (["--backend", "leveldb"], "'leveldb' is not 'lmdb'"),
+        (["--backend", "bsddb"], "'bsddb' is not one of 'lmdb', 'leveldb'"),
     ],
 )
 def test_options_that_do_not_fit(folder, options, sentence):

@@ -1,10 +1,12 @@
 import logging
+import shutil
 
 import numpy as np
 import pytest
 
-from databases import SHARED, DataRun, make_images, make_lmdb, needs_shared
+from databases import SHARED, DataRun, make_database, make_images, make_lmdb, needs_leveldb, needs_shared
 from netcli.errors import NetcliError
+from netcli.sources.database import LEVELDB
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import encode_image
 from netcli.sources.lmdb_writer import LmdbWriter
@@ -129,17 +131,53 @@ def test_rand_skip_has_no_effect_and_says_so(tmp_path, caplog):
     assert caplog.messages == ["layer 'L': rand_skip has no effect in Data layers, as in Caffe"]
 
 
-@pytest.mark.parametrize("backend", ["", "backend: LMDB", "backend: LEVELDB"])
-def test_a_leveldb_is_not_read_yet(tmp_path, backend):
-    (tmp_path / "CURRENT").touch()
-    assert fault(data(tmp_path, 1, backend)) == (
-        f"data_param.source: {tmp_path} is a LevelDB, which is not read yet; make it an LMDB with convert-images"
-    )
+@needs_leveldb
+@pytest.mark.parametrize("more", ["", "backend: LEVELDB"])
+def test_a_leveldb(tmp_path, caplog, more):
+    images = make_images(5)
+    path = make_database(tmp_path / "db", LEVELDB, images)
+    with DataRun(data(path, 3, more)) as run:
+        for start in (0, 3):
+            order = [(start + i) % 5 for i in range(3)]
+            tops = run.forward()
+            np.testing.assert_array_equal(tops[0], images[order])
+            np.testing.assert_array_equal(tops[1], order)
+    assert caplog.messages == []
+
+
+@needs_leveldb
+def test_a_leveldb_is_read_as_one_whatever_backend_says(tmp_path, caplog):
+    path = make_database(tmp_path / "db", LEVELDB, make_images(2))
+    with DataRun(data(path, 1, "backend: LMDB")) as run:
+        assert run.labels() == [0]
+    assert caplog.messages == [f"layer 'L': backend is LMDB, but {path} is a LevelDB and read as one"]
+
+
+@needs_leveldb
+def test_of_a_folder_with_both_backend_says_which(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(1), [7])
+    other = make_database(tmp_path / "other", LEVELDB, make_images(1), [8])
+    shutil.copytree(other, path, dirs_exist_ok=True)
+    for more, label in (("backend: LMDB", 7), ("", 8)):
+        with DataRun(data(path, 1, more)) as run:
+            assert run.labels() == [label]
+
+
+@needs_leveldb
+def test_the_same_leveldb_twice_in_one_process_and_shuffled(tmp_path):
+    path = make_database(tmp_path / "db", LEVELDB, make_images(50)[:, :1, :2, :2])
+    with DataRun(data(path, 50, "shuffle: true")) as train, DataRun(data(path, 3), train=False) as test:
+        labels = train.labels()
+        assert sorted(labels) == list(range(50)) != labels
+        assert test.labels() == [0, 1, 2]
 
 
 def test_databases_that_are_none(tmp_path):
     assert fault(data(tmp_path / "db")) == f"data_param.source: there is no database {tmp_path}/db"
-    assert fault(data(tmp_path)) == f"data_param.source: {tmp_path} is not an LMDB: the folder holds no data.mdb"
+    assert fault(data(tmp_path)) == (
+        f"data_param.source: {tmp_path} is neither an LMDB nor a LevelDB: the "
+        "folder holds no data.mdb, and no file CURRENT"
+    )
     assert fault("type: 'Data' data_param { batch_size: 1 }") == (
         "data_param.source: data_param needs source, the folder of a database"
     )

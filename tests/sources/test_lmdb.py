@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from databases import SHARED, make_images, make_lmdb, needs_shared
 from netcli.errors import DataError
-from netcli.sources import lmdb_writer
+from netcli.sources import lmdb_writer, new_folder
 from netcli.sources.lmdb_reader import LmdbReader, check_database
 from netcli.sources.lmdb_writer import LmdbWriter
 
@@ -109,11 +109,6 @@ def test_what_is_not_there(tmp_path):
 
 def test_a_folder_without_a_database(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path} is not an LMDB: the folder holds no data.mdb"
-
-
-def test_a_leveldb(tmp_path):
-    (tmp_path / "CURRENT").write_text("MANIFEST-000002\n")
-    assert refusal(tmp_path) == f"{tmp_path} is a LevelDB, which is not read yet; make it an LMDB with convert-images"
 
 
 def test_the_data_file_itself(tmp_path):
@@ -308,7 +303,7 @@ def test_a_folder_that_is_missing_or_closed(tmp_path):
     [(0, "Input/output error"), (1 << 62, "No space left on device")],
 )
 def test_a_full_disk_is_told_and_nothing_is_left(tmp_path, monkeypatch, scarce, why):
-    monkeypatch.setattr(lmdb_writer, "SCARCE", scarce)
+    monkeypatch.setattr(new_folder, "SCARCE", scarce)
     # A limit on the size of files stands in for the disk's: the same call fails.
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))

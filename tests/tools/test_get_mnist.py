@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from databases import SHARED, needs_shared
+from databases import SHARED, needs_leveldb, needs_shared
+from netcli.sources.database import open_database
 from netcli.sources.datum import read_datum
-from netcli.sources.lmdb_reader import LmdbReader
 
 TOOL = Path(__file__).parents[2] / "tools" / "get_mnist.py"
 
@@ -39,14 +39,15 @@ def folder(tmp_path, tool, monkeypatch):
     return folder
 
 
-def make(tool, folder, to):
-    tool.main(["--from", str(folder), "--to", str(to)])
+def make(tool, folder, to, *options):
+    tool.main(["--from", str(folder), "--to", str(to), *options])
 
 
-def check(to):
-    for name, count in (("train_lmdb", 5), ("test_lmdb", 3)):
+def check(to, backend="lmdb"):
+    assert sorted(os.listdir(to)) == [f"test_{backend}", f"train_{backend}"]
+    for name, count in ((f"train_{backend}", 5), (f"test_{backend}", 3)):
         images = np.random.default_rng(count).integers(0, 256, (count, 28, 28), dtype=np.uint8)
-        with LmdbReader(str(to / name)) as database:
+        with open_database(str(to / name)) as database:
             assert len(database) == count
             for i in range(count):
                 key, value = database[i]
@@ -64,6 +65,13 @@ def test_databases_of_packed_and_unpacked_files(tool, folder, tmp_path):
     make(tool, folder, tmp_path / "packed")
     make(tool, folder, tmp_path / "packed")  # again, over itself
     check(tmp_path / "packed")
+
+
+@needs_leveldb
+def test_databases_of_the_other_kind(tool, folder, tmp_path):
+    make(tool, folder, tmp_path / "to", "--backend", "leveldb")
+    make(tool, folder, tmp_path / "to", "--backend", "leveldb")
+    check(tmp_path / "to", "leveldb")
 
 
 def test_the_name_some_unpackers_give(tool, folder, tmp_path):
