@@ -14,7 +14,7 @@ from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
 from netcli.sources.image_file import read_image
-from netcli.sources.image_list import ImageList, named, prefix_of, read_list
+from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list
 from netcli.sources.resize import resize
 
 
@@ -49,7 +49,7 @@ class ImageData(BatchLayer):
             field = f"image_data_param.new_{'height' if height else 'width'}"
             raise ShapeError(f"new_height {height} and new_width {width} go together: both or neither", field=field)
         images = read_list(self.find(self.p.source))
-        root = prefix_of(self.find(self.p.root_folder)) if self.p.root_folder else _folder(images)
+        root = prefix_of(self.find(self.p.root_folder)) if self.p.root_folder else folder_of(images.paths, images.file)
         files = [root + path for path in images.paths]
         missing = [path for path in files if not os.path.exists(path)]
         if missing:
@@ -66,12 +66,6 @@ class ImageData(BatchLayer):
         if skip >= count:
             raise DataError(f"rand_skip passes over {skip} images of {count}", field="image_data_param.rand_skip")
         return skip
-
-
-def _folder(images: ImageList) -> str:
-    """The folder that the paths of a list without root_folder are below: the current one, or the list's own."""
-    first, beside = images.paths[0], os.path.join(os.path.dirname(images.file), "")
-    return beside if not os.path.exists(first) and os.path.exists(beside + first) else ""
 
 
 class Images:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,15 +34,16 @@ class ImageList:
 def read_list(file: str) -> ImageList:
     """Read a list; the label follows the last space, so that a path may have spaces.
 
-    Lines with nothing on them are passed over.  Raises DataError where the file can't be read, is empty, or
-    has lines of another form: how many, and the first of them.
+    A tab will do as well, which Caffe doesn't take.  Lines with nothing on them are passed over.  Raises DataError
+    where the file can't be read, is empty, or has lines of another form: how many, and the first of them.
     """
     paths: list[str] = []
     labels: list[int] = []
     lines: list[int] = []
     faults: list[str] = []
     for number, entry in _lines(file):
-        path, _, label = entry.rpartition(b" ")
+        end = max(entry.rfind(b" "), entry.rfind(b"\t"))
+        path, label = entry[: max(end, 0)], entry[end + 1 :]
         if not path or not _is_label(label):
             faults.append(f"line {number} ({os.fsdecode(entry)[:60]!r})")
             continue
@@ -67,12 +69,15 @@ def read_lines(file: str, what: str) -> list[tuple[int, str]]:
 
 
 def _lines(file: str) -> list[tuple[int, bytes]]:
-    """The lines that have something on them, from 1, without spaces at their ends."""
+    """The lines that have something on them, from 1, without spaces at their ends, and the file's mark of UTF-8."""
     try:
         with open(file, "rb") as stream:
             text = stream.read()
     except OSError as fault:
         raise DataError(f"{file} can't be read: {fault.strerror}") from None
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{file} is text in UTF-16; save it as UTF-8")
+    text = text.removeprefix(codecs.BOM_UTF8)
     stripped = enumerate((line.rstrip() for line in text.split(b"\n")), 1)
     return [(number, entry) for number, entry in stripped if entry]
 
@@ -87,6 +92,12 @@ def named(faults: Sequence[str], total: int, what: str) -> str:
     more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     noun, verb = what if total == 1 else f"{what}s", "is" if len(faults) == 1 else "are"
     return f"{len(faults)} of {total} {noun} ({', '.join(faults[:SHOWN])}{more}) {verb}"
+
+
+def folder_of(paths: Sequence[str], file: str) -> str:
+    """What stands before the paths of a list without a root: nothing, or the list's own folder where they are there."""
+    first, beside = paths[0], os.path.join(os.path.dirname(file), "")
+    return beside if not os.path.exists(first) and os.path.exists(beside + first) else ""
 
 
 def prefix_of(root: str) -> str:

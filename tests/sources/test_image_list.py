@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcli.errors import DataError
-from netcli.sources.image_list import named, prefix_of, read_list
+from netcli.sources.image_list import named, prefix_of, read_lines, read_list
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1)
 paths = st.lists(names, min_size=1, max_size=3).map(" ".join)  # spaces inside, none at the ends
@@ -33,6 +33,24 @@ def test_the_label_follows_the_last_space_and_empty_lines_are_passed_over(tmp_pa
     assert images.place(1) == f"{tmp_path}/list.txt:4"
 
 
+def test_a_tab_before_the_label_and_a_mark_of_utf_8_are_taken(tmp_path):
+    images = read(tmp_path, b"\xef\xbb\xbfa b.png\t3\r\nc\td.png 4\n")
+    assert images.paths == ["a b.png", "c\td.png"]
+    assert images.labels.tolist() == [3, 4]
+    assert images.place(0) == f"{tmp_path}/list.txt:1"
+
+
+def test_a_list_of_paths_alone_may_begin_with_a_mark_too(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.h5\n\nb.h5\n")
+    assert read_lines(str(tmp_path / "list.txt"), "files") == [(1, "a.h5"), (3, "b.h5")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_text_in_utf_16(tmp_path, encoding):
+    with pytest.raises(DataError, match=r"list.txt is text in UTF-16; save it as UTF-8$"):
+        read(tmp_path, "\ufeffa.png 1\n".encode(encoding))
+
+
 def test_bytes_that_are_no_text_stay_the_file_s_name(tmp_path):
     (tmp_path / "f").touch()
     name = bytes(tmp_path / "f") + b"\xff"
@@ -41,7 +59,9 @@ def test_bytes_that_are_no_text_stay_the_file_s_name(tmp_path):
     open(path, "rb").close()
 
 
-@pytest.mark.parametrize("line", [b"a.png", b"a.png x", b"a.png\t1", b"a.png 1.5", b"a.png 99999999999", b" 1"])
+@pytest.mark.parametrize(
+    "line", [b"a.png", b"a.png x", b"a.png 1.5", b"a.png\tx", b"a.png 99999999999", b" 1", b"\t1", b"1"]
+)
 def test_a_line_of_another_form(tmp_path, line):
     with pytest.raises(DataError, match=r"list.txt: 1 of 2 lines \(line 2 \(.*\)\) is not of the form 'path label'"):
         read(tmp_path, b"ok.png 1\n" + line)
