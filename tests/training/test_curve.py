@@ -1,46 +1,8 @@
 import json
-import xml.etree.ElementTree as ET
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from netcli.training.curve import WIDTH, Line, draw_metrics, read_lines, svg, thinned
-
-NS = {"svg": "http://www.w3.org/2000/svg"}
-
-
-def polylines(text):
-    tree = ET.fromstring(text)
-    found = tree.findall("svg:polyline", NS)
-    return [[tuple(map(float, pair.split(","))) for pair in line.get("points").split()] for line in found]
-
-
-values = st.floats(1e-6, 1e6) | st.floats(-1e6, 1e6)
-points = st.lists(st.tuples(st.integers(0, 10**6), values), min_size=1).map(sorted)
-lines = st.lists(st.builds(Line, st.text("ab<&>", min_size=1), points), min_size=1, max_size=4)
-
-
-@given(lines, lines)
-def test_every_point_is_inside_the_picture(losses, scores):
-    text = svg("a <net> & more", losses, scores)
-    height = float(ET.fromstring(text).get("height"))
-    found = polylines(text)
-    assert len(found) == len(losses) + len(scores)
-    for points in found:
-        for x, y in points:
-            assert 0 <= x <= WIDTH
-            assert 0 <= y <= height
-
-
-def test_larger_is_higher():
-    ((x0, y0), (x1, y1)) = polylines(svg("n", [Line("loss", [(0, 2.0), (10, 1.0)])], []))[0]
-    assert x0 < x1
-    assert y0 < y1
-
-
-def test_a_long_line_is_thinned_to_means():
-    assert thinned([(i, float(i % 2)) for i in range(2400)])[:2] == [(1.5, 0.5), (5.5, 0.5)]
-    assert thinned([(0, 1.0), (1, 2.0)]) == [(0, 1.0), (1, 2.0)]
+from netcli.training.chart import Line
+from netcli.training.curve import draw_metrics, read_lines
+from training.test_chart import polylines
 
 
 def entry(kind, iteration, **more):
@@ -73,13 +35,6 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path):
         whole + whole[:20] + entry("train", 5, loss=1.0, outputs={}) + entry("train", 9, loss=1, outputs={})
     )
     assert read_lines(path)[0] == [Line("training loss", [(0, 2.0), (9, 1)])]
-
-
-def test_every_line_is_drawn_and_named(tmp_path):
-    text = svg("n", [Line("loss", [(0, 1.0)])], [Line(f"class {i}", [(0, i / 20), (1, 1.0)]) for i in range(20)])
-    assert len(polylines(text)) == 21
-    for label in ET.fromstring(text).findall("svg:text", NS):
-        assert float(label.get("x")) + (6 * len(label.text) if label.text.startswith("class") else 0) < WIDTH
 
 
 def test_nothing_to_draw(tmp_path):
