@@ -16,6 +16,15 @@ def _no_gpu(ctx: click.Context, param: click.Parameter, value: str | None) -> No
         raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to run on the CPU")
 
 
+def _with_caffe(ctx: click.Context, param: click.Parameter, allowed: bool) -> bool:  # noqa: ARG001
+    """Let `import caffe` in users' layers, most of which were written for pycaffe, be our own."""
+    if allowed:
+        from netcli.pycaffe import install_as_caffe  # for those who ask for it
+
+        install_as_caffe()
+    return allowed
+
+
 level_option = click.option("--level", type=int, help="Level of the net's state.")
 stage_option = click.option(
     "--stage", "stages", default="", metavar="NAME[,...]", callback=_stages, help="Stages of the net's state."
@@ -25,4 +34,6 @@ engine_option = click.option(
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
 gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
-python_option = click.option("--allow-python", is_flag=True, help="Let Python layers of the net run their code.")
+python_option = click.option(
+    "--allow-python", is_flag=True, callback=_with_caffe, help="Let Python layers of the net run their code."
+)

@@ -20,6 +20,8 @@ from netcli.pycaffe.mode import (
     solver_rank,
 )
 from netcli.pycaffe.net import Net
+from netcli.pycaffe.net_spec import NetSpec, layers, params, to_proto
+from netcli.pycaffe.proto import caffe_pb2
 from netcli.pycaffe.solver import (
     AdaDeltaSolver,
     AdaGradSolver,
@@ -45,16 +47,20 @@ __all__ = [
     "Layer",
     "NesterovSolver",
     "Net",
+    "NetSpec",
     "RMSPropSolver",
     "SGDSolver",
     "Solver",
     "Timer",
+    "caffe_pb2",
     "get_solver",
     "has_nccl",
     "init_log",
     "install_as_caffe",
     "layer_type_list",
+    "layers",
     "log",
+    "params",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
@@ -64,4 +70,5 @@ __all__ = [
     "set_solver_rank",
     "solver_count",
     "solver_rank",
+    "to_proto",
 ]

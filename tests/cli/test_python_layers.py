@@ -41,8 +41,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "solver.prototxt").write_text(SOLVER)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     yield tmp_path
-    sys.modules.pop("users_loss", None)
+    for name in ("users_loss", "caffe"):
+        sys.modules.pop(name, None)
 
 
 def test_trains_with_a_loss_of_the_users(folder, netcli):
@@ -54,6 +56,17 @@ def test_trains_with_a_loss_of_the_users(folder, netcli):
     )
     assert status == 0, err
     assert float(out.split("loss = ")[-1].split()[0]) < 1e-3  # 0.8 at the start
+
+
+def test_layers_written_for_pycaffe_run_as_they_are(folder, netcli):
+    text = MODULE.replace("import numpy as np", "import caffe\nimport numpy as np").replace(
+        "Loss:", "Loss(caffe.Layer):"
+    )
+    (folder / "users_loss.py").write_text(text)
+    status, out, err = netcli("train", "solver.prototxt", "--allow-python")
+    assert (status, err) == (0, "")
+    assert "trained 30 iterations" in out
+    assert sys.modules["caffe"].__name__ == "netcli.pycaffe"
 
 
 @pytest.mark.parametrize("command", [["train", "solver.prototxt"], ["summary", "net.prototxt"]])
