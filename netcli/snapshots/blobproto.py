@@ -153,9 +153,14 @@ def begins_with(path: str, start: bytes) -> bool:
 def read_blob(path: str) -> Any:
     """The array of a .binaryproto file, such as a mean image; raises SnapshotError."""
     try:
-        return array_of(read_file(path, "blob file"))
+        array = array_of(read_file(path, "blob file"))
+    except wire.TruncatedError:
+        raise SnapshotError("is no whole blob file: the file ends too soon", place=Place(path)) from None
     except wire.WireError as fault:
-        raise SnapshotError(f"is not a whole blob file: {fault}", place=Place(path)) from None
+        raise SnapshotError(f"is not a blob file, or damaged: {fault}", place=Place(path)) from None
+    if not array.size:  # any other message, whose fields have other numbers
+        raise SnapshotError("is not a blob file: no numbers are in it", place=Place(path))
+    return array
 
 
 def write_blob(path: str, array: Any) -> None:

@@ -25,6 +25,7 @@ from netcli.snapshots.content import WITHOUT_LIMIT, LayerWeights, Parameter, Wei
 
 NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
 BLOBS = 7  # in LayerParameter
+V0_PADDING = "padding"
 HDF5_END = ".h5"
 
 # What the numbers mean in a layer, by the number of the layer's own field in NetParameter.
@@ -56,7 +57,8 @@ def read_weights(path: str) -> Weights:
                     if not (layer.name or weights.layers):
                         raise wire.WireError from None
                     raise SnapshotError(f"is damaged in layer '{layer.name}': {fault}", place=Place(path)) from None
-                weights.layers.append(layer)
+                if (number, layer.type) != (LAYERS, V0_PADDING):  # the layer above pads in its place
+                    weights.layers.append(layer)
     except wire.WireError as fault:
         raise SnapshotError(_fault_sentence(content, weights, fault), place=Place(path)) from None
     if not weights.layers:

@@ -18,10 +18,11 @@ from netcli.errors import NetcliError, Place, SnapshotError
 from netcli.snapshots import solverstate_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
 from netcli.snapshots.blobproto import Encoded, array_of, begins_with, check_size, read_file
-from netcli.snapshots.caffemodel import HDF5_END, read_weights
+from netcli.snapshots.caffemodel import HDF5_END, NAME, read_weights
 from netcli.snapshots.content import WITHOUT_LIMIT, SolverState
 
 ITER, LEARNED_NET, HISTORY, CURRENT_STEP, RUN = 1, 2, 3, 4, 11000
+_KINDS = {ITER: wire.VARINT, LEARNED_NET: wire.BYTES, HISTORY: wire.BYTES, CURRENT_STEP: wire.VARINT, RUN: wire.BYTES}
 
 log = logging.getLogger("netcli")
 
@@ -44,16 +45,20 @@ def _read_binary(path: str) -> SolverState:
     known = False
     try:
         for number, kind, value in wire.fields(content):
-            known |= number in (ITER, LEARNED_NET)
-            if number == ITER and kind == wire.VARINT:
-                state.iteration = wire.varint(value)
-            elif number == CURRENT_STEP and kind == wire.VARINT:
-                state.current_step = wire.varint(value)
-            elif number == LEARNED_NET and kind == wire.BYTES:
+            if number == NAME and kind == wire.BYTES:
+                raise SnapshotError("is not a solver state; is it a caffemodel?", place=Place(path))
+            if kind != _KINDS.get(number, kind):  # a mean image has numbers and strings elsewhere
+                raise wire.WireError(f"field {number} is of another kind")
+            known |= number == ITER
+            if number == ITER:
+                state.iteration = _count(value)
+            elif number == CURRENT_STEP:
+                state.current_step = _count(value)
+            elif number == LEARNED_NET:
                 state.learned_net = os.fsdecode(bytes(value))
-            elif number == HISTORY and kind == wire.BYTES:
+            elif number == HISTORY:
                 state.history.append(array_of(value))
-            elif number == RUN and kind == wire.BYTES:
+            elif number == RUN:
                 state.run.MergeFromString(bytes(value))
     except wire.TruncatedError:
         raise SnapshotError("is no whole solver state: the file ends too soon", place=Place(path)) from None
@@ -62,6 +67,13 @@ def _read_binary(path: str) -> SolverState:
     if not known:
         raise SnapshotError("is not a solver state: it has no iteration", place=Place(path))
     return state
+
+
+def _count(content: memoryview) -> int:
+    number = wire.varint(content)
+    if number >= 2**31:
+        raise wire.WireError(f"{number} is no number of iterations or steps")
+    return number
 
 
 def write_state(path: str, state: SolverState) -> None:

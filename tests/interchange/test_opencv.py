@@ -282,6 +282,25 @@ def test_an_upgraded_net_and_the_old_one_are_the_same_to_opencv(tmp_path):
         assert difference(opencv(path, weights, images).forward(), ours.blobs["score"].data) <= TOLERANCE
 
 
+def test_half_precision_that_opencv_wrote_is_read(trained, tmp_path):
+    """OpenCV's shrinkCaffeModel stores weights as NVCaffe does, in raw_data of 16 bits."""
+    half = tmp_path / "half.caffemodel"
+    cv2.dnn.shrinkCaffeModel(str(trained.weights), str(half))
+    whole = {layer.name: layer.blobs for layer in read_weights(str(trained.weights)).layers}
+    shrunk = {layer.name: layer.blobs for layer in read_weights(str(half)).layers}
+    assert whole.keys() == shrunk.keys()
+    halved = 0
+    for name, blobs in whole.items():
+        for blob, other in zip(blobs, shrunk[name], strict=True):
+            rounded = blob.astype(np.float16).astype(np.float32)
+            halved += np.array_equal(other, rounded) and not np.array_equal(other, blob)
+            assert np.array_equal(other, rounded) or np.array_equal(other, blob)
+    assert halved > 0
+    images = images_for(trained.deploy)
+    ours = computed(trained.deploy, half, images).blobs["prob"].data
+    assert difference(opencv(trained.deploy, half, images).forward(), ours) <= TOLERANCE
+
+
 def one_layer(folder, kind, more, shape, seed=0):
     """The files of a net of one layer `y` with weights at random; returns (images, netcli's net, OpenCV's y)."""
     prototxt, weights = folder / "one.prototxt", folder / "one.caffemodel"

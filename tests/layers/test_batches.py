@@ -140,5 +140,5 @@ def test_faults_are_found_at_set_up(tmp_path, database):
         f"transform_param.mean_file: mean_file {tmp_path}/none: there is no such blob file"
     )
     assert fault(data(database, 1, f"mean_file: '{tmp_path}/text'")).startswith(
-        f"transform_param.mean_file: mean_file {tmp_path}/text: is not a whole blob file"
+        f"transform_param.mean_file: mean_file {tmp_path}/text: is not a blob file, or damaged"
     )

@@ -1,6 +1,8 @@
+import contextlib
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -15,6 +17,8 @@ ARRAYS = hnp.arrays(
     hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4),
     elements=st.floats(width=16, allow_nan=False),
 )
+
+NO_NUMBERS = "is not a blob file: no numbers are in it"
 
 
 def encoded(array, diff=None):
@@ -85,3 +89,32 @@ def test_a_mean_image(tmp_path):
     with pytest.raises(SnapshotError) as caught:
         read_blob(str(tmp_path / "none"))
     assert str(caught.value) == f"{tmp_path / 'none'}: there is no such blob file"
+
+
+def test_other_files_are_told_apart(tmp_path):
+    path = tmp_path / "mean.binaryproto"
+    write_blob(str(path), np.ones((1, 3, 2, 2), np.float32))
+    for content, words in [
+        (b"", "the file is empty, so it is no blob file"),
+        (path.read_bytes()[:-1], "is no whole blob file: the file ends too soon"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(40), "is not a blob file, or damaged: there is no field number 0"),
+        (schema.NetParameter(name="x", layer=[{"name": "a"}]).SerializeToString(), NO_NUMBERS),
+        (schema.SolverState(iter=3, learned_net="x").SerializeToString(), NO_NUMBERS),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(SnapshotError) as caught:
+            read_blob(str(path))
+        assert str(caught.value) == f"{path}: {words}"
+
+
+@settings(deadline=None)
+@given(ARRAYS, st.data())
+def test_any_cut_and_any_flipped_byte_is_read_or_told(tmp_path_factory, array, data):
+    content = bytearray(encoded(array))
+    content = content[: data.draw(st.integers(0, len(content)))]
+    for _ in range(data.draw(st.integers(0, 3)) if content else 0):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.binaryproto"
+    path.write_bytes(content)
+    with contextlib.suppress(SnapshotError):
+        read_blob(str(path))

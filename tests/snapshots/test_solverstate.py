@@ -83,6 +83,12 @@ def test_other_files(tmp_path):
     assert fault(path).startswith("is not a solver state, or damaged: ")
     path.write_bytes(schema.NetParameter(layer=[{"name": "a"}]).SerializeToString())
     assert fault(path) == "is not a solver state: it has no iteration"
+    path.write_bytes(schema.NetParameter(name="x", layer=[{"name": "a"}]).SerializeToString())
+    assert fault(path) == "is not a solver state; is it a caffemodel?"
+    path.write_bytes(schema.BlobProto(num=1, channels=3, height=1, width=1, data=[1, 2, 3]).SerializeToString())
+    assert fault(path) == "is not a solver state, or damaged: field 2 is of another kind"
+    path.write_bytes(schema.SolverState(iter=-1, learned_net="x").SerializeToString())
+    assert fault(path) == "is not a solver state, or damaged: 18446744073709551615 is no number of iterations or steps"
     write_state(str(path), state())
     path.write_bytes(path.read_bytes()[:-20])
     assert fault(path) == "is no whole solver state: the file ends too soon"
