@@ -27,7 +27,7 @@ FILTERS = ("Convolution", "Deconvolution")
 LEARNING = (*FILTERS, "InnerProduct")  # whose learning rates are shown
 
 TEXT_FORMATS = ("dot", "gv", "raw")
-IMAGE_FORMATS = ("bmp", "eps", "gif", "jpeg", "jpg", "pdf", "png", "ps", "svg", "svgz", "tif", "tiff", "webp")
+IMAGE_FORMATS = ("eps", "gif", "jpeg", "jpg", "pdf", "png", "ps", "svg", "svgz", "webp")
 
 
 def get_pooling_types_dict() -> dict[int, str]:

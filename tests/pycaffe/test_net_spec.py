@@ -468,7 +468,10 @@ def test_messages_that_are_repeated():
             "SoftmaxWithLoss",
             {"ignore_label": 255},
             AttributeError,
-            "LayerParameter has no field 'ignore_label'; it belongs in loss_param, accuracy_param, image_data_param ...",
+            (
+                "LayerParameter has no field 'ignore_label'; "
+                "it belongs in loss_param, accuracy_param, image_data_param ..."
+            ),
         ),
         (
             "ReLU",
