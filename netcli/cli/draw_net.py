@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Draw a net to OUT, whose ending says in which form: .svg, .png, .pdf, ..., or .dot or .gv, Graphviz's own text.
 
-    All but the text needs Graphviz's program dot, of the system's package graphviz.  A net of an old form is drawn as
-    it is after its upgrade.  Of a SOLVER's nets it is the one to train or, with --phase TEST, the first one to test.
+    It needs pydot (pip install netcli[draw]) and, for all but the text, Graphviz's program dot, of the system's package
+    graphviz.  A net of an old form is drawn as it is after its upgrade.  Of a SOLVER's nets it is the one to train or,
+    with --phase TEST, the first one to test.
     """
     _check_ending(out)
     document = _net(net, phase, level, stages)
