@@ -96,7 +96,8 @@ class Ops:
         """Convolution over one or more spatial axes, in groups, with dilation (1: none).
 
         x (N, C, *in)   w (M, C/group, *kernel)   b (M,)   y (N, M, *out)
-        out = (in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1, each at least 1
+        out = max(0, in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1; where the difference is below 0,
+        zeros behind the padding make up for it
 
         plan.y_shape
         plan.forward(x, w, b, y)                    b is None without bias

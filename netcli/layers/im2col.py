@@ -67,7 +67,8 @@ class Im2col(Layer):
             yield x[on_x], y[in_y]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        if any(self.window.pad):
+        sizes = bottom[0].shape[self.channel_axis + 1 :]
+        if any(self.window.pad) or any(e > size for e, size in zip(self.window.extent, sizes, strict=True)):
             top[0].data.fill(0)
         for x, y in self._parts(bottom[0].data, top[0].data):
             y[...] = x

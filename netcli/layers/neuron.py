@@ -15,7 +15,7 @@ class Neuron(Layer):
 
     A layer whose backward needs its bottom says so by `reads_bottom`, calls `keep` before forward writes, and
     finds the bottom in `kept`: where the top is the bottom itself, a copy is made, as the bottom is gone by then.
-    (Caffe keeps one in PReLU alone; its Clip, Log and Power give wrong gradients in place.)
+    (Caffe keeps one in PReLU alone; its BNLL, Clip, Log and Power give wrong gradients in place.)
     """
 
     in_place = True

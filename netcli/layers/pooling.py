@@ -35,8 +35,8 @@ class Pooling(Layer):
     top     y     (N, C, *out), out = ceil((in + 2 pad - kernel) / stride) + 1, with pad less a last window that
                   would start behind the image and its near padding
             mask  optional, with MAX: h * W + w of each maximum, as floats; -1 where a window has none
-    param   pool            MAX (default), AVE or STOCHASTIC; for AVE Caffe divides by the window clipped to the image
-                            with its padding
+    param   pool            MAX (default), AVE or STOCHASTIC; AVE divides by the window clipped to the image with its
+                            padding, and is 0 where none of it is left
             kernel_size     or kernel_h and kernel_w; or global_pooling, the whole image
             stride (1), pad (0)   or stride_h stride_w, pad_h pad_w; pad is less than the kernel, and 0 with STOCHASTIC
             round_mode      CEIL (default) or FLOOR; ceil_mode: false and torch_pooling: true are forks' names for FLOOR
@@ -87,12 +87,12 @@ class Pooling(Layer):
         out = self.top_shape(shape)[2:]
         if any((n - 1) * s - p >= size for n, s, p, size in zip(out, self.stride, self.pad, shape[2:], strict=True)):
             log.warning(
-                "layer '%s' (Pooling): the last windows of %s lie outside bottom %s and hold %s, as in Caffe; "
+                "layer '%s' (Pooling): the last windows of %s lie outside bottom %s and hold %s; "
                 "round_mode: FLOOR leaves them out",
                 self.name,
                 size_text(out),
                 self.named(0, shape),
-                "the lowest number" if self.method == "max" else "0",
+                "the lowest number, as in Caffe" if self.method == "max" else "0, where Caffe may divide 0 by 0",
             )
 
     def _pair(self, name: str) -> Pair:

@@ -59,7 +59,7 @@ class Reduction(Layer):
         if not propagate_down[0]:
             return
         x, dx, dy = bottom[0].data, bottom[0].diff, top[0].diff
-        slope = self.coeff * dy.reshape(*dy.shape, *(1,) * (x.ndim - dy.ndim))
+        slope = self.coeff * dy.reshape((*dy.shape, *(1,) * (x.ndim - dy.ndim)))
         if self.operation == "ASUM":
             self.xp.sign(x, out=dx)
             dx *= slope

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from netcli.arrays.layout import Shape, size_text
 from netcli.errors import ShapeError
+
+log = logging.getLogger("netcli")
 
 # Fields of forks that say how cuDNN or MKL is to go about it, and the slope of a ReLU that is refused itself.
 NO_EFFECT = (
@@ -49,17 +52,22 @@ class Window:
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
     def places(self, sizes: Shape, bottom: str) -> Shape:
-        """How many windows fit an input of these sizes; raises ShapeError, which names the bottom, where none does."""
+        """How many windows fit an input of these sizes; raises ShapeError, which names the bottom, where none does.
+
+        A window that is too large by less than the stride fits once, as in Caffe, whose division rounds towards 0;
+        behind the input it shows zeros.
+        """
         padded = tuple(size + 2 * pad for size, pad in zip(sizes, self.pad, strict=True))
         extent = self.extent
-        if any(e > s for e, s in zip(extent, padded, strict=True)):
+        lacking = [e - s for e, s in zip(extent, padded, strict=True)]
+        if max(lacking, default=0) > 0:
             dilated = f", dilated to {size_text(extent)}," if extent != self.kernel else ""
-            raise ShapeError(
-                f"kernel {size_text(self.kernel)}{dilated} does not fit padded input {size_text(padded)} "
-                f"of bottom {bottom}",
-                field=self.kernel_field,
-            )
-        return tuple((s - e) // t + 1 for s, e, t in zip(padded, extent, self.stride, strict=True))
+            words = f"kernel {size_text(self.kernel)}{dilated} does not fit padded input {size_text(padded)}"
+            words += f" of bottom {bottom}"
+            if any(lack >= t for lack, t in zip(lacking, self.stride, strict=True)):
+                raise ShapeError(words, field=self.kernel_field)
+            log.warning("%s; as in Caffe, zeros behind the input make up for what is less than the stride", words)
+        return tuple(max(0, s - e) // t + 1 for s, e, t in zip(padded, extent, self.stride, strict=True))
 
     def covered(self, places: Shape, bottom: str) -> Shape:
         """The smallest input that has so many windows; raises ShapeError where the padding is all of it."""

@@ -72,6 +72,12 @@ CASES = [
     Case("volume", layer("num_output: 2 kernel_size: 2"), [(2, 3, 3, 2, 4)], conv((1,) * 3, (0,) * 3, (1,) * 3)),
     Case("axis 2 of 4", layer("axis: 2 num_output: 3 kernel_size: 2"), [(2, 3, 4, 5)], channels_at_2),
     Case("axis -3 of 5", layer("axis: -3 num_output: 3 kernel_size: 2"), [(2, 3, 2, 4, 3)], channels_at_2),
+    Case(
+        "larger than the image by less than the stride",
+        layer("num_output: 3 kernel_size: 4 stride: 2"),
+        [(2, 2, 3, 6)],
+        lambda x, w, b: [references.conv(np.pad(x, [(0, 0)] * 2 + [(0, 1), (0, 0)]), w, b, (2, 2), (0, 0), (1, 1), 1)],
+    ),
     Case("no spatial axis", layer("num_output: 3 kernel_size: 1"), [(4, 5)], no_spatial_axis),
 ]
 
@@ -87,6 +93,15 @@ def test_a_shared_weight_sums_beside_a_bias_of_its_own():
     run.layer.backward(run.top, [False], run.bottom)
     np.testing.assert_allclose(run.layer.blobs[0].diff, 2 * dw)
     np.testing.assert_allclose(run.layer.blobs[1].diff, db)
+
+
+def test_warns_of_a_kernel_larger_than_its_input(caplog):
+    case = Case("", layer("num_output: 2 kernel_size: 3 stride: 2"), [(1, 1, 2, 4)])
+    assert Run(case, case.arrays).top[0].shape == (1, 2, 1, 1)
+    assert (
+        "kernel 3x3 does not fit padded input 2x4 of bottom 'x0' (1, 1, 2, 4); as in Caffe, "
+        "zeros behind the input make up for what is less than the stride"
+    ) in caplog.messages
 
 
 def test_filters_stay_when_the_image_changes():
@@ -109,6 +124,10 @@ def test_filters_stay_when_the_image_changes():
         (
             "num_output: 2 kernel_size: 3 dilation: 3 pad: 1",
             "kernel 3x3, dilated to 7x7, does not fit padded input 6x7 of bottom 'x0' (2, 3, 4, 5)",
+        ),
+        (
+            "num_output: 2 kernel_size: 7 stride: 3",
+            "kernel 7x7 does not fit padded input 4x5 of bottom 'x0' (2, 3, 4, 5)",
         ),
         ("num_output: 2", "kernel_size is missing"),
         ("num_output: 2 kernel_size: 2 filter_stride: 2", "filter_stride, a field of ParseNet, is not in netcli yet"),

@@ -8,7 +8,7 @@ from netcli.errors import ShapeError
 def im2col(stride=1, pad=0, dilation=1, kernel=(3, 3), axis=1):
     def reference(x):
         sizes = x.shape[axis + 1 :]
-        out = [(s + 2 * pad - (dilation * (k - 1) + 1)) // stride + 1 for s, k in zip(sizes, kernel, strict=True)]
+        out = [max(0, s + 2 * pad - (dilation * (k - 1) + 1)) // stride + 1 for s, k in zip(sizes, kernel, strict=True)]
         y = np.zeros((*x.shape[: axis + 1], int(np.prod(kernel)), *out))
         for number, item in enumerate(np.ndindex(kernel)):
             for place in np.ndindex(*out):
@@ -32,6 +32,7 @@ CASES = [
     Case("stride over kernel", layer("kernel_size: 2 stride: 3"), [(2, 2, 7, 6)], im2col(3, kernel=(2, 2))),
     Case("more pad than image", layer("kernel_size: 2 pad: 4"), [(2, 2, 1, 2)], im2col(1, 4, kernel=(2, 2))),
     Case("stride over image", layer("kernel_size: 2 pad: 2 stride: 4"), [(2, 2, 3, 2)], im2col(4, 2, kernel=(2, 2))),
+    Case("larger than the image", layer("kernel_size: 4 stride: 2"), [(2, 2, 3, 6)], im2col(2, kernel=(4, 4))),
     Case("signal", layer("kernel_size: 3 stride: 2"), [(2, 3, 7)], im2col(2, kernel=(3,))),
     Case("volume", layer("kernel_size: 2 pad: 1"), [(2, 2, 3, 2, 2)], im2col(1, 1, kernel=(2, 2, 2))),
     Case("axis 2", layer("kernel_size: 3 axis: 2"), [(2, 3, 2, 5)], im2col(kernel=(3,), axis=2)),

@@ -123,6 +123,12 @@ def test_warns_of_windows_outside_the_image(caplog):
     assert run.forward()[0][0, 0, 2, 2] == np.finfo(np.float32).min
 
 
+def test_averages_of_windows_outside_the_image_are_zero(caplog):
+    case = Case("outside", layer("pool: AVE kernel_size: 1 stride: 2"), [np.ones((1, 1, 4, 4))])
+    assert Run(case, case.arrays, np.float32).forward()[0][0, 0, 2, 2] == 0
+    assert "and hold 0, where Caffe may divide 0 by 0; round_mode: FLOOR" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("param", "message"),
     [

@@ -37,7 +37,9 @@ test_layer = case_test(CASES)
 @pytest.mark.parametrize("operation", TERMS)
 def test_a_scalar_is_its_own_sum(operation):
     case = Case("", f"type: 'Reduction' reduction_param {{ operation: {operation} }}", [()])
-    assert Run(case, [np.array(2.0)]).forward()[0] == TERMS[operation](2.0)
+    run = Run(case, [np.array(2.0)])
+    assert run.forward()[0] == TERMS[operation](2.0)
+    assert run.backward([1.0])[0][0] == (4.0 if operation == "SUMSQ" else 1.0)
 
 
 def test_derivative_of_the_absolute_value_at_zero_is_zero():

@@ -37,10 +37,10 @@ class Conv:
         bias: bool,
         dtype: Any,
     ) -> None:
-        out = tuple(
-            (size + 2 * p - (d * (k - 1) + 1)) // s + 1
-            for size, k, s, p, d in zip(x_shape[2:], kernel, stride, pad, dilation, strict=True)
-        )
+        room = [
+            size + 2 * p - (d * (k - 1) + 1) for size, k, p, d in zip(x_shape[2:], kernel, pad, dilation, strict=True)
+        ]
+        out = tuple(max(0, each) // s + 1 for each, s in zip(room, stride, strict=True))
         self.x_shape, self.y_shape = x_shape, (x_shape[0], num_output, *out)
         accept(dtype, self.x_shape, self.y_shape)
         self.w_shape = (num_output, x_shape[1] // group, *kernel)
@@ -48,7 +48,8 @@ class Conv:
         self.grouped = self.w_shape if group == 1 else (group, num_output // group, *self.w_shape[1:])
         self.b = plain((num_output,)) if bias else None
         # oneDNN counts dilation from 0, and cells of padding on either side.
-        self.window = (stride, tuple(d - 1 for d in dilation), pad, pad)
+        behind = tuple(p + max(0, -each) for p, each in zip(pad, room, strict=True))
+        self.window = (stride, tuple(d - 1 for d in dilation), pad, behind)
         # Activations of other ranks are C-contiguous, an order that oneDNN's fast kernels do not have.
         layouts = (activation, free) if len(x_shape) == 4 else (free,)
         self._forward = fastest(self._forward_in, layouts)

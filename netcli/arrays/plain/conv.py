@@ -37,11 +37,11 @@ class Conv:
     ) -> None:
         dtype = np.dtype(dtype)
         images, channels, *size = x_shape
-        self.kernel, self.stride, self.pad, self.dilation, self.group = kernel, stride, pad, dilation, group
-        padded_size = [s + 2 * p for s, p in zip(size, pad, strict=True)]
-        self.out = tuple(
-            (s - (d * (k - 1) + 1)) // t + 1 for s, k, t, d in zip(padded_size, kernel, stride, dilation, strict=True)
-        )
+        self.kernel, self.stride, self.dilation, self.group = kernel, stride, dilation, group
+        extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+        padded_size = [max(s + 2 * p, e) for s, p, e in zip(size, pad, extent, strict=True)]
+        self.is_padded = padded_size != size
+        self.out = tuple((s - e) // t + 1 for s, e, t in zip(padded_size, extent, stride, strict=True))
         self.y_shape = (images, num_output, *self.out)
         self.window = count_of(kernel) * channels // group  # items that a filter sees at a time
         # 1x1 filters side by side: the windows are x itself.
@@ -114,7 +114,7 @@ class Conv:
         return np.moveaxis(padded, -1, 1)
 
     def _padded_images(self, x: Any) -> Any:
-        if not any(self.pad):
+        if not self.is_padded:
             return x
         padded = self._zeroed_images(len(x))
         padded[self._inside] = x
