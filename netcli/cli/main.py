@@ -20,14 +20,15 @@ import netcli
 from netcli import cli
 from netcli.errors import NetcliError
 
-OURS = {"main", "options", "screen", "table", "target"}  # modules here that are not commands
+# Modules here that are not commands.
+OURS = {"image_net", "main", "options", "ranking", "screen", "solver_run", "table", "target"}
 
 
 class Commands(click.Group):
     """The commands of this package, by their files."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        names = (module.name for module in pkgutil.iter_modules(cli.__path__))
+        names = (module.name for module in pkgutil.iter_modules(cli.__path__) if not module.ispkg)
         return sorted(name.replace("_", "-") for name in names if name not in OURS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

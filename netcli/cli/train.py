@@ -8,35 +8,27 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from netcli.arrays import random
-from netcli.arrays.ops import Ops
-from netcli.arrays.threads import set_threads
 from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
 from netcli.cli.screen import Screen
-from netcli.errors import NetcliError, Place
-from netcli.prototxt import find_file, kind, read, schema, upgrade_solver
+from netcli.cli.solver_run import Found, begin, read_found, read_solver_to_train, settle_weights, train
+from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
-from netcli.snapshots import SolverState, newest_state, read_state
+from netcli.snapshots import newest_state
 from netcli.training import run_folder
 from netcli.training.caffe_log import CaffeLog
 from netcli.training.curve import Curve
 from netcli.training.guard import Guard
 from netcli.training.journal import Journal
 from netcli.training.metrics import Metrics
-from netcli.training.overrides import set_fields
 from netcli.training.progress import Progress, duration
 from netcli.training.run_folder import RunFolder
-from netcli.training.session import open_session
 from netcli.training.signals import EFFECTS, Signals
 from netcli.training.snapshot import Snapshots
-from netcli.training.state import is_ours, restore
 from netcli.training.trainer import Trainer
-from netcli.training.weights import split_paths
 
 _log = logging.getLogger("netcli")
 NEWEST = "newest"
@@ -92,11 +84,9 @@ def command(
         solver, resume = resume, NEWEST
     if solver is None:
         raise click.UsageError("Missing argument 'SOLVER'.")
-    document = _read(solver, assignments, level, stages)
+    document = read_solver_to_train(solver, assignments=assignments, level=level, stages=stages)
     paths = _weights(document, weights, resume)
     state = _state(document, resume)
-    seed = _seed(document, state)
-    _set_threads(threads, state)
     journal = Journal(to_stderr=log_to_stderr)
     journal.say("caffe.cpp:204", "Use CPU.")
     with contextlib.ExitStack() as stack:
@@ -105,13 +95,16 @@ def command(
         param = document.message
         if param.HasField("solver_mode") and param.solver_mode == param.GPU:
             screen.say("solver_mode: GPU runs on the CPU; this build of netcli has no GPU engine yet")
-        session = open_session(document, journal, ops=Ops(engine), seed=seed, allow_python=allow_python)
-        stack.callback(session.close)
-        session.load(paths)
-        run = session.trainer()
-        if state is not None:
-            journal.say("caffe.cpp:243", f"Resuming from {state.path}")
-            restore(run, state.content, state.path)
+        session, run = begin(
+            stack,
+            document,
+            journal,
+            weights=paths,
+            state=state,
+            engine=engine,
+            threads=threads,
+            allow_python=allow_python,
+        )
         name = session.net.name or Path(solver).stem
         folder = run_folder.given(run_dir) if run_dir else run_folder.next_free(name)
         folder.write(["netcli", *sys.argv[1:]], session.texts())
@@ -129,53 +122,18 @@ def command(
         )
         journal.open(folder.log)
         stack.callback(journal.close)
-        journal.say("caffe.cpp:248", "Starting Optimization")
         started = time.perf_counter()
-        try:
-            run.train()
-        except NetcliError as fault:
-            journal.say("netcli", str(fault))
-            raise
+        train(run, journal)
         _report(screen, run, snapshots, folder, time.perf_counter() - started, resumed=state is not None)
     if run.stopped is not None:
         raise click.exceptions.Exit(128 + signal.Signals[run.stopped])
 
 
-@dataclass(frozen=True)
-class Found:
-    """A solver state and the file it was read from."""
-
-    path: str
-    content: SolverState
-
-
-def _read(solver: str, assignments: Sequence[str], level: int | None, stages: Sequence[str]) -> Document:
-    """The solver with the command line's changes; raises NetcliError."""
-    if (found := kind(solver)) != "solver":
-        raise NetcliError(f"is a {found}, and train takes a solver prototxt", place=Place(solver))
-    document = read(solver, schema.SolverParameter)
-    set_fields(document, assignments)
-    if not document.message.HasField("max_iter"):
-        raise NetcliError("the solver needs max_iter, its iterations; --set gives one", place=Place(solver))
-    document = upgrade_solver(document, solver)  # after, because a snapshot_prefix that is set may be a folder
-    if level is not None:
-        document.message.train_state.level = level
-    if stages:
-        document.message.train_state.stage.extend(stages)
-    return document
-
-
 def _weights(document: Document, given: Sequence[str], resume: str | None) -> list[str]:
-    """The caffemodels to begin with: the option's, or else the solver's; none where a run is resumed."""
+    """The caffemodels to begin with; none where a run is resumed."""
     if given and resume is not None:
         raise NetcliError("give --weights to begin with weights or --resume to go on from a snapshot, not both")
-    paths = split_paths(given)
-    for path in paths:
-        if path.endswith((".solverstate", ".solverstate.h5")):
-            raise NetcliError("is a solver state: go on from it with --resume", place=Place(path))
-    if not given:
-        paths = [find_file(path, document.lines) for path in split_paths(document.message.weights)]
-    document.message.weights[:] = paths
+    paths = settle_weights(document, given)
     return paths if resume is None else []
 
 
@@ -186,34 +144,12 @@ def _state(document: Document, resume: str | None) -> Found | None:
         if newest is not None:
             _log.warning("%s is of an earlier run; --resume without a file takes the highest iteration", newest)
         return None
-    if resume.endswith((".caffemodel", ".caffemodel.h5")):
-        raise NetcliError(
-            "holds weights alone: begin with them by --weights, or give --resume a .solverstate", place=Place(resume)
-        )
     if resume != NEWEST:
-        return Found(resume, read_state(resume))
+        return read_found(resume)
     newest = newest_state(prefix)
     if newest is None:
         raise NetcliError(f"there is no whole snapshot {prefix}_iter_N.solverstate to go on from; leave --resume out")
-    return Found(newest, read_state(newest))
-
-
-def _seed(document: Document, state: Found | None) -> int:
-    """The seed of the run: the snapshot's where there is one, the solver's, or a new one."""
-    own: int = document.message.random_seed
-    if state is None or not is_ours(state.content):
-        return own if own >= 0 else random.new_seed()
-    seed = int(state.content.run.random_seed)
-    if own not in (-1, seed):
-        _log.warning("random_seed %d of %s is used, and not the solver's %d", seed, state.path, own)
-    return seed
-
-
-def _set_threads(wanted: int | None, state: Found | None) -> None:
-    if wanted is None and state is not None and is_ours(state.content):
-        wanted = int(state.content.run.threads) or None
-    if wanted is not None:
-        set_threads(wanted)
+    return read_found(newest)
 
 
 def _report(

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -22,10 +23,14 @@ class Journal:
 
     to_stderr: write them there too, as Caffe does.
     to_file: False: there will be no file, and nothing is kept for one.
+    output: takes every line at once, wherever it then goes.
     """
 
-    def __init__(self, to_stderr: bool = False, to_file: bool = True) -> None:
+    def __init__(
+        self, to_stderr: bool = False, to_file: bool = True, output: Callable[[str], None] | None = None
+    ) -> None:
         self.to_stderr = to_stderr
+        self.output = output
         self._waiting: list[str] | None = [] if to_file else None
         self._file: IO[str] | None = None
 
@@ -36,16 +41,18 @@ class Journal:
             self._write(line)
         self._waiting = None
 
-    def say(self, where: str, text: str) -> None:
-        """One entry; `where` is Caffe's file and line."""
+    def say(self, where: str, text: str, severity: str = "I") -> None:
+        """One entry; `where` is Caffe's file and line, severity the letter of INFO, WARNING, ERROR or FATAL."""
         now = time.time()
         stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
-        line = f"I{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {where}] {text}\n"
+        line = f"{severity}{stamp}.{int(now % 1 * 1e6):06d} {os.getpid():5d} {where}] {text}\n"
         if self.to_stderr:
             try:
                 sys.stderr.write(line)
             except OSError:  # whoever read it has gone
                 self.to_stderr = False
+        if self.output is not None:
+            self.output(line)
         if self._waiting is not None:
             self._waiting.append(line)
         else:

@@ -1,0 +1,126 @@
+"""A training about to begin: what `netcli train` and Caffe's own spelling of it have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netcli.arrays import random
+from netcli.arrays.ops import Ops
+from netcli.arrays.threads import set_threads
+from netcli.errors import NetcliError, Place
+from netcli.prototxt import find_file, kind, read, schema, upgrade_solver
+from netcli.prototxt.lines import Document
+from netcli.snapshots import SolverState, read_state
+from netcli.training.journal import Journal
+from netcli.training.overrides import set_fields
+from netcli.training.session import Session, open_session
+from netcli.training.state import is_ours, restore
+from netcli.training.trainer import Trainer
+from netcli.training.weights import split_paths
+
+_log = logging.getLogger("netcli")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A solver state and the file it was read from."""
+
+    path: str
+    content: SolverState
+
+
+def read_solver_to_train(
+    path: str, *, assignments: Sequence[str] = (), level: int | None = None, stages: Sequence[str] = ()
+) -> Document:
+    """The solver with the command line's changes; raises NetcliError."""
+    if (found := kind(path)) != "solver":
+        raise NetcliError(f"is a {found}, and train takes a solver prototxt", place=Place(path))
+    document = read(path, schema.SolverParameter)
+    set_fields(document, assignments)
+    if not document.message.HasField("max_iter"):
+        raise NetcliError("the solver needs max_iter, its iterations; --set gives one", place=Place(path))
+    document = upgrade_solver(document, path)  # after, because a snapshot_prefix that is set may be a folder
+    if level is not None:
+        document.message.train_state.level = level
+    if stages:
+        document.message.train_state.stage.extend(stages)
+    return document
+
+
+def settle_weights(document: Document, given: Sequence[str]) -> list[str]:
+    """The caffemodels to begin with, from the command line or else the solver, which has them from then on."""
+    paths = split_paths(given)
+    for path in paths:
+        if path.endswith((".solverstate", ".solverstate.h5")):
+            raise NetcliError("is a solver state: go on from it with --resume", place=Place(path))
+    if not given:
+        paths = [find_file(path, document.lines) for path in split_paths(document.message.weights)]
+    document.message.weights[:] = paths
+    return paths
+
+
+def read_found(path: str) -> Found:
+    """The state in a file that the command line names; raises SnapshotError."""
+    if path.endswith((".caffemodel", ".caffemodel.h5")):
+        raise NetcliError(
+            "holds weights alone: begin with them by --weights, or give --resume a .solverstate", place=Place(path)
+        )
+    return Found(path, read_state(path))
+
+
+def begin(
+    stack: contextlib.ExitStack,
+    document: Document,
+    journal: Journal,
+    *,
+    weights: Sequence[str],
+    state: Found | None,
+    engine: str = "auto",
+    threads: int | None = None,
+    allow_python: bool = False,
+) -> tuple[Session, Trainer]:
+    """Build a solver's nets, with weights of files or those of a state; raises NetcliError.  The stack closes them.
+
+    threads: unless given, those of the state's run.
+    """
+    seed = _seed(document, state)
+    _set_threads(threads, state)
+    session = open_session(document, journal, ops=Ops(engine), seed=seed, allow_python=allow_python)
+    stack.callback(session.close)
+    session.load(weights)
+    run = session.trainer()
+    if state is not None:
+        journal.say("caffe.cpp:243", f"Resuming from {state.path}")
+        restore(run, state.content, state.path)
+    return session, run
+
+
+def train(run: Trainer, journal: Journal) -> None:
+    """Run to the end; a fault is told to the journal too."""
+    journal.say("caffe.cpp:248", "Starting Optimization")
+    try:
+        run.train()
+    except NetcliError as fault:
+        journal.say("netcli", str(fault))
+        raise
+
+
+def _seed(document: Document, state: Found | None) -> int:
+    """The seed of the run: the snapshot's where there is one, the solver's, or a new one."""
+    own: int = document.message.random_seed
+    if state is None or not is_ours(state.content):
+        return own if own >= 0 else random.new_seed()
+    seed = int(state.content.run.random_seed)
+    if own not in (-1, seed):
+        _log.warning("random_seed %d of %s is used, and not the solver's %d", seed, state.path, own)
+    return seed
+
+
+def _set_threads(wanted: int | None, state: Found | None) -> None:
+    if wanted is None and state is not None and is_ours(state.content):
+        wanted = int(state.content.run.threads) or None
+    if wanted is not None:
+        set_threads(wanted)
