@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from netcli.arrays.layout import size_text
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
+from netcli.cli.image_net import input_of_images, output_of_scores
 from netcli.cli.options import engine_option, gpu_option, python_option, threads_option
-from netcli.errors import DataError, NetcliError, Place
+from netcli.cli.ranking import best, read_labels, tell
+from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
 from netcli.net import Net
 from netcli.net.rules import net_state, select_layers
@@ -70,20 +70,20 @@ def command(
     if threads is not None:
         set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
-    names = _read_labels(labels) if labels else []
+    names = read_labels(labels) if labels else []
     model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)
     try:
         preparation = Preparation(model, net, param, size)
-        blob = _output_blob(model, net, output, preparation.shape[0])
+        blob = output_of_scores(model, net, output, "predict")
         load_all_weights(model, split_paths(weights))
         results = []
         batch = preparation.shape[0]
         for first in range(0, len(images), batch):
             some = images[first : first + batch]
             for path, scores in zip(some, _run(model, preparation, blob, some), strict=True):
-                results.append({"image": path, "classes": _best(scores, names, top)})
+                results.append({"image": path, "classes": best(scores, names, top)})
                 if not as_json:
-                    _tell(results[-1])
+                    tell(results[-1])
     finally:
         model.close()
     if as_json:
@@ -97,7 +97,7 @@ class Preparation:
     """
 
     def __init__(self, net: Net, path: str, param: Any, size: str | None) -> None:
-        self.input = _input_blob(net, path)
+        self.input = input_of_images(net, path, "predict")
         self.shape = net.blobs[self.input].shape
         _, channels, height, width = self.shape
         if channels not in (1, 3):
@@ -128,33 +128,6 @@ def _run(net: Net, preparation: Preparation, output: str, paths: Sequence[str]) 
         preparation(path, data.data[item])
     net.forward()
     return net.blobs[output].data.reshape(len(paths), -1)
-
-
-def _input_blob(net: Net, path: str) -> str:
-    images = [name for name in net.inputs if len(net.blobs[name].shape) == 4]
-    if len(net.inputs) != 1 or not images:
-        found = ", ".join(f"'{name}' {net.blobs[name].shape}" for name in net.inputs) or "none"
-        raise NetcliError(
-            f"predict wants a net with one input of images (N, C, H, W), and the inputs here are: {found}",
-            place=Place(path),
-        )
-    return images[0]
-
-
-def _output_blob(net: Net, path: str, wanted: str | None, images: int) -> str:
-    if not net.outputs:
-        raise NetcliError("the net has no output", place=Place(path))
-    name = wanted or ("prob" if "prob" in net.outputs else net.outputs[-1])
-    if name not in net.outputs:
-        outputs = ", ".join(f"'{output}'" for output in net.outputs)
-        raise NetcliError(f"'{name}' is no output of the net; there are {outputs}", place=Place(path))
-    shape = net.blobs[name].shape
-    if shape[:1] != (images,):
-        raise NetcliError(
-            f"predict wants scores for each of the {images} images of a batch, and output '{name}' is {shape}",
-            place=Place(path),
-        )
-    return name
 
 
 def _transform_param(like: str | None, scale: float | None, mean_file: str | None, mean_value: str | None) -> Any:
@@ -211,26 +184,3 @@ def _parse_size(text: str) -> tuple[int, int]:
     if not match or int(match[1]) < 1 or (match[2] and int(match[2]) < 1):
         raise click.BadParameter(f"{text!r} is not HxW, such as 256x256", param_hint="--resize")
     return int(match[1]), int(match[2] or match[1])
-
-
-def _read_labels(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        raise DataError(f"labels can't be read: {reason}", place=Place(path)) from None
-
-
-def _best(scores: Any, names: Sequence[str], top: int) -> list[dict[str, Any]]:
-    """The `top` classes of the highest scores; of equal ones the lower number first."""
-    order = np.argsort(-scores, kind="stable")[:top]
-    return [
-        {"class": int(i), "score": float(scores[i]), **({"label": names[i]} if i < len(names) else {})} for i in order
-    ]
-
-
-def _tell(result: dict[str, Any]) -> None:
-    click.echo(result["image"])
-    for entry in result["classes"]:
-        label = f"  {entry['label']}" if "label" in entry else ""
-        click.echo(f"  {entry['score']:.4f}  {entry['class']}{label}")

@@ -53,10 +53,10 @@ def load_image(filename: str | BinaryIO, color: bool = True) -> Any:
     return pixels
 
 
-def check_image(filename: str) -> None:
-    """Raise ImageError where the file is not there or is no image, without decoding it."""
-    with _image(filename):
-        pass
+def image_size(filename: str) -> tuple[int, int]:
+    """(H, W) of an image file, of which no pixel is decoded; raises ImageError."""
+    with _image(filename) as image:
+        return image.height, image.width
 
 
 @contextlib.contextmanager

@@ -1,0 +1,165 @@
+"""`netcli classify`: the classes of images from ten crops of each, as Caffe's python/classify.py."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+import numpy as np
+
+from netcli.arrays.layout import size_text
+from netcli.arrays.threads import set_threads
+from netcli.cli.image_net import Preprocessing, preprocessing_options, read_npy
+from netcli.cli.options import gpu_option, python_option, threads_option
+from netcli.cli.ranking import best, read_labels, tell
+from netcli.errors import DataError, Place
+from netcli.pycaffe.classifier import Classifier
+from netcli.pycaffe.images import image_size, load_image
+from netcli.snapshots import atomic_write, check_writable
+from netcli.training.weights import load_all_weights, split_paths
+
+
+def _dims(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, int]:  # noqa: ARG001
+    match = re.fullmatch(r"([1-9]\d*),([1-9]\d*)", text)
+    if not match:
+        raise click.BadParameter(f"{text!r} is not height,width, such as 256,256")
+    return int(match[1]), int(match[2])
+
+
+@click.command(short_help="Tell the classes of images from ten crops of each.")
+@click.argument("net", metavar="NET")
+@click.argument("input_file", metavar="INPUT")
+@click.argument("output_file", metavar="OUTPUT")
+@click.option("--weights", multiple=True, required=True, metavar="FILE[,...]", help="Caffemodels, one after another.")
+@click.option("--center-only", is_flag=True, help="One crop from the centre instead of ten.")
+@click.option(
+    "--images-dim",
+    "image_dims",
+    default="256,256",
+    metavar="H,W",
+    callback=_dims,
+    show_default=True,
+    help="Size of images before they are cropped.",
+)
+@preprocessing_options
+@click.option(
+    "--ext", "extension", default="jpg", show_default=True, help="What the images' names in a folder end with."
+)
+@click.option("--labels", metavar="FILE", help="The classes' names, one a line.")
+@click.option("--top", type=click.IntRange(min=0), default=5, show_default=True, help="Classes told for each image.")
+@threads_option
+@gpu_option
+@python_option
+def command(
+    net: str,
+    input_file: str,
+    output_file: str,
+    weights: Sequence[str],
+    center_only: bool,
+    image_dims: tuple[int, int],
+    mean_file: str | None,
+    input_scale: float | None,
+    raw_scale: float,
+    channel_swap: tuple[int, ...] | None,
+    extension: str,
+    labels: str | None,
+    top: int,
+    threads: int | None,
+    allow_python: bool,
+) -> None:
+    """Write the scores of each image of INPUT by NET, a net with an Input layer (a "deploy" prototxt), to OUTPUT.
+
+    INPUT is an image file, a folder of them, which are taken by their names, or an array (N, H, W, K) in a .npy file.
+    OUTPUT is a .npy file: (N, classes) float32, the mean of ten crops (corners and centre, and mirrored).
+
+    The numbers are those of Caffe's classify.py; predict gives those of its data layers, from one crop.
+    """
+    if threads is not None:
+        set_threads(threads)
+    classify(
+        net,
+        split_paths(weights),
+        input_file,
+        output_file,
+        Preprocessing(mean_file, input_scale, raw_scale, channel_swap),
+        image_dims=image_dims,
+        center_only=center_only,
+        extension=extension,
+        labels=labels,
+        top=top,
+        allow_python=allow_python,
+    )
+
+
+def classify(
+    net: str,
+    weights: Sequence[str],
+    input_file: str,
+    output_file: str,
+    preprocessing: Preprocessing,
+    *,
+    image_dims: Sequence[int],
+    center_only: bool = False,
+    extension: str = "jpg",
+    labels: str | None = None,
+    top: int = 5,
+    allow_python: bool = False,
+) -> None:
+    """The command: read INPUT, print the `top` classes of each image as they are found, and write the scores.
+
+    Of several caffemodels the last goes first; a name without .npy gets it, as from numpy.save.
+    """
+    output_file = output_file if output_file.endswith(".npy") else f"{output_file}.npy"
+    names = read_labels(labels) if labels else []
+    check_writable(output_file)
+    given, channels = preprocessing.arguments(net, "classify", allow_python)
+    images = _Images(input_file, extension, channels)
+    classifier = Classifier(net, None, image_dims, **given)
+    load_all_weights(classifier.engine, weights)
+    scores: list[Any] = []
+    for batch in classifier.predict_batches(images, not center_only):
+        for row in batch:
+            if top:
+                tell({"image": images.names[len(scores)], "classes": best(row.ravel(), names, top)})
+            scores.append(row)
+    atomic_write(output_file, lambda stream: np.save(stream, np.stack(scores)))
+    click.echo(f"{output_file}: {size_text((len(scores), *scores[0].shape))}")
+
+
+class _Images:
+    """The images of INPUT, each read when it is its turn; that all are there is known before.
+
+    names: of each, for the person who reads the screen
+    """
+
+    def __init__(self, path: str, extension: str, channels: int) -> None:
+        self.array: Any = None
+        self.color = channels == 3
+        if path.endswith(".npy"):
+            self.array = read_npy(path)
+            if self.array.ndim != 4 or self.array.shape[3] != channels or not self.array.size:
+                raise DataError(
+                    f"holds an array of {size_text(self.array.shape)}; the net wants images (N, H, W, {channels})",
+                    place=Place(path),
+                )
+            self.names = [f"{path}[{index}]" for index in range(len(self.array))]
+            return
+        if channels not in (1, 3):
+            raise DataError(f"the net wants images of {channels} channels, and image files are read as 1 or 3")
+        self.names = [path]
+        if os.path.isdir(path):
+            self.names = sorted(glob.glob(os.path.join(glob.escape(path), f"*.{glob.escape(extension)}")))
+            if not self.names:
+                raise DataError(f"{path} has no files *.{extension}; --ext names another ending")
+        for name in self.names:
+            image_size(name)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.array is not None:
+            yield from self.array
+        else:
+            yield from (load_image(name, self.color) for name in self.names)
