@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from netcli.errors import DataError
+from netcli.sources.colours import grey_of, rgb_of_cmyk
 
 FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP"}
 JPEG_QUALITY = 95  # OpenCV's default in imencode
@@ -59,6 +60,7 @@ def read_image(path: str, color: bool | None = None) -> Any:
 
 
 def _array(image: Image.Image, color: bool | None) -> Any:
+    png = image.format == "PNG"
     if color is False:
         # libjpeg's own grey, which is a JPEG's luma channel; OpenCV asks for the same.
         image.draft("L", None)
@@ -72,11 +74,19 @@ def _array(image: Image.Image, color: bool | None) -> Any:
         mode = "L" if image.mode in ("1", "L") else "RGBA" if has_alpha else "RGB"
     else:
         mode = "RGB" if color else "L"
-    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    if mode == "L" and image.mode not in ("1", "L", "LA"):
+        return grey_of(_pixels(image, "RGB"), png=png)[None]
+    pixels = _pixels(image, mode)
     if mode == "L":
         return pixels[None]
     order = [2, 1, 0] if mode == "RGB" else [2, 1, 0, 3]
     return pixels[..., order].transpose(2, 0, 1)
+
+
+def _pixels(image: Image.Image, mode: str) -> Any:
+    if image.mode == "CMYK" and mode == "RGB":
+        return rgb_of_cmyk(np.asarray(image))
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 def encode_image(image: Any, kind: str) -> bytes:
