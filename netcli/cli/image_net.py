@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
@@ -20,8 +21,6 @@ from netcli.snapshots.blobproto import begins_with
 
 NUMPY = b"\x93NUMPY"  # what a .npy file begins with
 RGB_TO_BGR = (2, 1, 0)
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def input_of_images(net: Net, path: str, command: str) -> str:
@@ -128,8 +127,20 @@ def _order(ctx: click.Context, param: click.Parameter, text: str | None) -> tupl
         raise click.BadParameter(f"{text!r} is not a list of channels, such as 2,1,0") from None
 
 
-def preprocessing_options(function: F) -> F:
-    """The options that are Preprocessing's fields."""
+def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that are Preprocessing's fields; the command gets them as its argument `preprocessing`."""
+
+    @functools.wraps(command)
+    def packed(
+        mean_file: str | None,
+        input_scale: float | None,
+        raw_scale: float,
+        channel_swap: tuple[int, ...] | None,
+        **others: Any,
+    ) -> None:
+        command(preprocessing=Preprocessing(mean_file, input_scale, raw_scale, channel_swap), **others)
+
+    function: Callable[..., None] = packed
     for option in (
         click.option(
             "--channel-swap",
@@ -137,9 +148,13 @@ def preprocessing_options(function: F) -> F:
             callback=_order,
             help="Order of the channels read.  Default: 2,1,0 (RGB to BGR) for three, '' as they are.",
         ),
-        click.option("--input-scale", type=float, help="Factor of pixels, after the mean is taken off."),
+        click.option("--input-scale", type=float, help="Factor after the mean is taken off."),
         click.option(
-            "--raw-scale", type=float, default=255.0, show_default=True, help="Factor of pixels in 0..1, before that."
+            "--raw-scale",
+            type=float,
+            default=255.0,
+            show_default=True,
+            help="Factor of pixels, which are in 0..1, before the mean is taken off.",
         ),
         click.option(
             "--mean",
