@@ -50,7 +50,7 @@ class Batch:
 class BatchLayer(Layer):
     """Base of the layers that read batches of labelled images; for inheriting, not for use.
 
-    A subclass gives `open_source` and, where they differ, `batch_size` and `skip`.
+    A subclass gives `open_source` and, where they differ, `skip` and `make_transform`.
 
     Record i of the run is record (skip + i) mod n of a source of n.  The batch takes the shape of its first
     record, so that with a batch of one the images may vary in size.
@@ -60,6 +60,7 @@ class BatchLayer(Layer):
     tops: ClassVar[Arity] = (1, 2)
     is_source = True
     no_gradient: ClassVar[tuple[int, ...] | None] = None
+    moved: ClassVar[tuple[str, ...]] = MOVED
 
     def open_source(self) -> Source:
         """Open what the records come from; `self.transform.color` says how to decode."""
@@ -80,7 +81,7 @@ class BatchLayer(Layer):
         if self.param.data_param.prefetch < 1:
             raise ShapeError("prefetch must be at least 1 batch", field="data_param.prefetch")
         self.batch_size: int = self.p.batch_size
-        for name in MOVED:
+        for name in self.moved:
             if self.p.HasField(name):
                 log.warning(
                     "layer '%s': %s in %s has no effect, as in Caffe; it stands in transform_param now",
@@ -88,14 +89,7 @@ class BatchLayer(Layer):
                     name,
                     self.param_field,
                 )
-        self.transform = Transform(
-            self.param.transform_param,
-            train=self.train,
-            mean=self._mean(),
-            dtype=self.dtype,
-            seed=self.context.seed,
-            purpose=f"transform {self.name} {'train' if self.train else 'test'}",
-        )
+        self.transform = self.make_transform()
         try:
             self.source = self.open_source()
         except NetcliError as fault:
@@ -112,8 +106,19 @@ class BatchLayer(Layer):
             self.close()
             raise
 
-    def _mean(self) -> Any:
-        """The mean image (C, H, W), or None."""
+    def make_transform(self) -> Transform:
+        """What is done to each image after it was read."""
+        return Transform(
+            self.param.transform_param,
+            train=self.train,
+            mean=self.mean_image(),
+            dtype=self.dtype,
+            seed=self.context.seed,
+            purpose=f"transform {self.name} {'train' if self.train else 'test'}",
+        )
+
+    def mean_image(self) -> Any:
+        """The content of mean_file, (C, H, W), or None."""
         param = self.param.transform_param
         if not param.HasField("mean_file"):
             return None
@@ -135,7 +140,7 @@ class BatchLayer(Layer):
         return shapes[: self._tops]
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        before = self._epoch()
+        before = self.epoch()
         batch = self._feed.next()
         for blob, array in zip(top, (batch.data, batch.labels), strict=False):
             if blob.shape != array.shape:
@@ -143,7 +148,7 @@ class BatchLayer(Layer):
                 blob.reshape(array.shape)
             blob.data[...] = array
         self._free.append(batch)
-        for _ in range(self._epoch() - before):
+        for _ in range(self.epoch() - before):
             log.info("Restarting data prefetching from start.")
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
@@ -165,7 +170,8 @@ class BatchLayer(Layer):
     def close(self) -> None:
         self._open.close()
 
-    def _epoch(self) -> int:
+    def epoch(self) -> int:
+        """How often the source has been begun anew."""
         return (self._first + self._feed.position) // len(self.source)
 
     # -- in the prefetching thread

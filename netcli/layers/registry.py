@@ -11,9 +11,6 @@ from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import LAYERS, Layer
 from netcli.prototxt.forks import FORK_LAYERS
 
-# Caffe's own types that have no room yet.
-MISSING = frozenset(("WindowData",))
-
 
 @functools.cache
 def layer_types() -> dict[str, type[Layer]]:
@@ -28,7 +25,7 @@ def layer_class(type_name: str) -> type[Layer]:
     types = layer_types()
     if type_name in types:
         return types[type_name]
-    *others, fork = ["Caffe"] if type_name in MISSING else FORK_LAYERS.get(type_name, "").split(", ")
+    *others, fork = FORK_LAYERS.get(type_name, "").split(", ")
     if not fork:
         raise NetcliError(f"there is no layer type '{type_name}'{suggestion(type_name, types)}", field="type")
     whose = f"from {', '.join(others)} or {fork}" if others else f"{fork}'s"

@@ -7,7 +7,7 @@ data is not followed, as in Caffe's day.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -46,15 +46,31 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
         raise DataError(f"an image that can't be decoded: {fault}") from None
 
 
-def read_image(path: str, color: bool | None = None) -> Any:
-    """`decode_image` of the file at `path`; raises DataError, which names the file."""
+def read_file(path: str) -> bytes:
+    """The bytes of a file; raises DataError."""
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            return file.read()
     except OSError as fault:
         raise DataError(f"{path} can't be read: {fault.strerror}") from None
+
+
+def read_image(path: str, color: bool | None = None, read: Callable[[str], bytes] = read_file) -> Any:
+    """`decode_image` of the file at `path`, whose bytes `read` gives; raises DataError, which names the file."""
+    data = read(path)
     try:
         return decode_image(data, color)
+    except DataError as fault:
+        raise DataError(f"{path}: {fault.message}") from None
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Height and width of the image file at `path`, from its header; raises DataError, which names the file."""
+    try:
+        with open(path, "rb") as file, opened(file) as image:
+            return image.height, image.width
+    except OSError as fault:
+        raise DataError(f"{path} can't be read: {fault.strerror}") from None
     except DataError as fault:
         raise DataError(f"{path}: {fault.message}") from None
 

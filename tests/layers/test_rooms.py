@@ -15,10 +15,9 @@ SETTINGS = [field.name for field in schema.LayerParameter.DESCRIPTOR.fields if f
 
 WITH_SETTINGS = sorted(name for name, cls in layer_types().items() if cls.param_field)
 
-# Settings that no layer claims: those of all layers that read images, and of layers that are not there yet.
+# Settings that no layer claims: those of all layers that read images, and of layers that only forks have.
 UNCLAIMED = {
     "several": "transform_param",
-    "BVLC": "window_data_param",
     "forks": """
         adaptive_bias_channel_param annotated_data_param batch_reduction_param bbox_reg_param bias_channel_param
         bn_param box_annotator_ohem_param box_group_output_param center_loss_param channel_scale_param
