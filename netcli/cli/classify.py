@@ -18,8 +18,9 @@ from netcli.cli.options import gpu_option, python_option, threads_option
 from netcli.cli.ranking import best, read_labels, tell
 from netcli.errors import DataError, Place
 from netcli.pycaffe.classifier import Classifier
-from netcli.pycaffe.images import image_size, load_image
+from netcli.pycaffe.images import load_image
 from netcli.snapshots import atomic_write, check_writable
+from netcli.sources.image_file import image_size
 from netcli.training.weights import load_all_weights, split_paths
 
 

@@ -17,9 +17,9 @@ from netcli.cli.image_net import Preprocessing, preprocessing_options
 from netcli.cli.options import gpu_option, python_option, threads_option
 from netcli.errors import DataError, NetcliError, Place
 from netcli.pycaffe.detector import Detector
-from netcli.pycaffe.images import image_size
 from netcli.pycaffe.window_files import read_windows, write_csv, write_hdf5
 from netcli.snapshots import check_writable
+from netcli.sources.image_file import image_size
 from netcli.training.weights import load_all_weights, split_paths
 
 WRITERS = {".csv": write_csv, ".h5": write_hdf5, ".hdf5": write_hdf5}

@@ -56,6 +56,7 @@ def output_of_scores(net: Net, path: str, wanted: str | None, command: str) -> s
 class Preprocessing:
     """What Caffe's classify.py and detect.py do to images: options of the same names.
 
+    mean_file: None or "": no mean
     channel_swap: None: RGB to BGR for three channels, nothing for others; (): nothing
     """
 
@@ -77,7 +78,7 @@ class Preprocessing:
         finally:
             net.close()
         given = {
-            "mean": None if self.mean_file is None else _read_mean(self.mean_file, shape[1]),
+            "mean": _read_mean(self.mean_file, shape[1]) if self.mean_file else None,
             "input_scale": self.input_scale,
             "raw_scale": self.raw_scale,
             "channel_swap": self._swap(shape[1]),
@@ -157,6 +158,7 @@ def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Factor of pixels, which are in 0..1, before the mean is taken off.",
         ),
         click.option(
+            "--mean-file",
             "--mean",
             "mean_file",
             metavar="FILE",

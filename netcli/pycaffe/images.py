@@ -53,12 +53,6 @@ def load_image(filename: str | BinaryIO, color: bool = True) -> Any:
     return pixels
 
 
-def image_size(filename: str) -> tuple[int, int]:
-    """(H, W) of an image file, of which no pixel is decoded; raises ImageError."""
-    with _image(filename) as image:
-        return image.height, image.width
-
-
 @contextlib.contextmanager
 def _image(filename: str | BinaryIO) -> Iterator[Image.Image]:
     try:

@@ -80,7 +80,7 @@ def test_means(files, netcli, tmp_path, form):
     mean = MEAN if form == "values.npy" else np.random.default_rng(4).random((3, 8, 8)).astype(np.float32) * 255
     path = tmp_path / form
     np.save(path, mean) if form.endswith(".npy") else write_blob(str(path), mean[None])
-    found, _ = classified(netcli, files, files.images[0], *DIMS, "--mean", path)
+    found, _ = classified(netcli, files, files.images[0], *DIMS, "--mean-file", path)
     np.testing.assert_array_equal(found, files.want(io.load_image(files.images[0]), mean=mean))
 
 
@@ -89,7 +89,7 @@ def test_scales_and_channels(files, netcli):
     options = ("--raw-scale", 100, "--input-scale", 0.5, "--channel-swap", "1,2,0")
     found, _ = classified(netcli, files, files.images[0], *DIMS, *options)
     np.testing.assert_array_equal(found, files.want(image, raw_scale=100, input_scale=0.5, channel_swap=(1, 2, 0)))
-    found, _ = classified(netcli, files, files.images[0], *DIMS, "--channel-swap", "")
+    found, _ = classified(netcli, files, files.images[0], *DIMS, "--channel-swap", "", "--mean", "")
     np.testing.assert_array_equal(found, files.want(image, channel_swap=None))
 
 
