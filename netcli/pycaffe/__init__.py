@@ -2,8 +2,11 @@
 
 from netcli.layers.base import TEST, TRAIN
 from netcli.layers.python import PythonLayer as Layer
+from netcli.pycaffe import io
 from netcli.pycaffe.as_caffe import install_as_caffe
 from netcli.pycaffe.blob import Blob
+from netcli.pycaffe.classifier import Classifier
+from netcli.pycaffe.detector import Detector
 from netcli.pycaffe.log import init_log, log
 from netcli.pycaffe.mode import (
     NCCL,
@@ -44,6 +47,8 @@ __all__ = [
     "AdaGradSolver",
     "AdamSolver",
     "Blob",
+    "Classifier",
+    "Detector",
     "Layer",
     "NesterovSolver",
     "Net",
@@ -57,6 +62,7 @@ __all__ = [
     "has_nccl",
     "init_log",
     "install_as_caffe",
+    "io",
     "layer_type_list",
     "layers",
     "log",

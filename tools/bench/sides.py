@@ -6,11 +6,20 @@ Run as a process it answers each line on stdin, a number of steps, with the seco
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from netcli.arrays.ops import Ops
+from netcli.arrays.threads import set_threads
+from netcli.layers.base import TRAIN
+from netcli.net import Net
+from netcli.prototxt import read_net, read_solver, to_text
+from netcli.prototxt.lines import Document
+from netcli.solvers import make_solver
 
 Step = Callable[[], None]
 
@@ -25,25 +34,22 @@ def batch(net: str, images: int) -> tuple[np.ndarray, np.ndarray]:
     return x, rng.integers(0, CLASSES[net], images)
 
 
-def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
-    from netcli.arrays.ops import Ops
-    from netcli.arrays.threads import set_threads
-    from netcli.layers.base import TRAIN
-    from netcli.net import Net
-    from netcli.prototxt import read_net, read_solver
-    from netcli.solvers import make_solver
-
-    set_threads(None)
+def in_memory(net: str, images: int) -> Document:
+    """The model's net, its data held in memory: the same tops from Input."""
     document = read_net(str(MODELS / net / "train_val.prototxt"))
     for layer in document.message.layer:
-        if layer.type == "Data":  # data in memory: the same tops from Input
+        if layer.type == "Data":
             layer.type = "Input"
             for shape in ((images, *INPUT[net]), (images,)):
                 layer.input_param.shape.add().dim.extend(shape)
             layer.ClearField("data_param")
             layer.ClearField("transform_param")
-    ops = Ops(engine)
-    built = Net(document, TRAIN, ops=ops, seed=1)
+    return document
+
+
+def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
+    set_threads(None)
+    built = Net(in_memory(net, images), TRAIN, ops=Ops(engine), seed=1)
     x, y = batch(net, images)
     built.blobs["data"].data[...] = x
     built.blobs["label"].data[...] = y
@@ -59,6 +65,25 @@ def netcli_side(net: str, images: int, engine: str = "auto") -> Step:
         iteration += 1
 
     return step
+
+
+def pycaffe_side(net: str, images: int) -> Step:
+    """The same by a program that steps a solver and looks at no blob."""
+    from netcli import pycaffe as caffe
+
+    caffe.init_log(2)
+    param = read_solver(str(MODELS / net / "solver.prototxt")).message
+    for field in ("net", "test_iter", "test_interval", "snapshot", "display"):
+        param.ClearField(field)
+    param.net_param.CopyFrom(in_memory(net, images).message)
+    with tempfile.TemporaryDirectory() as folder:
+        param.snapshot_prefix = f"{folder}/bench"
+        Path(folder, "solver.prototxt").write_text(to_text(param))
+        solver = caffe.get_solver(f"{folder}/solver.prototxt")
+    x, y = batch(net, images)
+    solver.net.engine.blobs["data"].data[...] = x  # not as a program does it, which would be a look
+    solver.net.engine.blobs["label"].data[...] = y
+    return lambda: solver.step(1)
 
 
 def torch_net(net: str) -> object:
@@ -107,6 +132,7 @@ def torch_side(net: str, images: int, mode: str = "eager") -> Step:
 
 SIDES: dict[str, Callable[[str, int], Step]] = {
     "netcli": netcli_side,
+    "netcli pycaffe": pycaffe_side,
     "netcli plain": lambda net, images: netcli_side(net, images, "plain"),
     "torch eager": torch_side,
     "torch channels_last": lambda net, images: torch_side(net, images, "channels_last"),
