@@ -91,6 +91,15 @@ def cut(name, share):
     return change
 
 
+def grown(name, size):
+    """Let a file end with zeros, which take no room on the disk."""
+    return lambda folder: os.truncate(folder / name, size)
+
+
+def copied(name, other):
+    return lambda folder: shutil.copyfile(folder / name, folder / other)
+
+
 def write(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
@@ -170,9 +179,12 @@ ROWS = [
     ("weights that are not there", ["test", "net.prototxt", "--weights", "nowhere.caffemodel"], nothing),
     ("truncated weights", TEST_IT, cut("tiny.caffemodel", 0.7)),
     ("weights that are a text", ["test", "net.prototxt", "--weights", "solver.prototxt"], nothing),
+    ("weights that are a solver state", TEST_IT, write("tiny.caffemodel", b"\x08\x05\x12\x01x")),
+    ("weights above 2 GB", TEST_IT, grown("tiny.caffemodel", 2**31)),
     ("weights of other shapes", TEST_IT, in_net("num_output: 3 ", "num_output: 5 ")),
     ("resume where nothing is", [*TRAIN_IT, "--resume"], nothing),
     ("resume from weights", [*TRAIN_IT, "--resume", "tiny.caffemodel"], nothing),
+    ("resume from weights of another name", [*TRAIN_IT, "--resume", "state"], copied("tiny.caffemodel", "state")),
     ("list that is not there", ["convert-images", ".", "nowhere.txt", "new_db"], nothing),
     ("unreadable image in a list", CONVERT, write("1.png", b"this is no image")),
     ("image of the list that is not there", CONVERT, without_an_image),

@@ -12,6 +12,7 @@ so that a file of a fork whose other fields clash with ours is read all the same
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Collection, Sequence
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ from netcli.snapshots.content import WITHOUT_LIMIT, LayerWeights, Parameter, Wei
 NAME, LAYERS, LAYER = 1, 2, 100  # in NetParameter
 BLOBS = 7  # in LayerParameter
 V0_PADDING = "padding"
+STATE_BEGINS = [(1, wire.VARINT), (2, wire.BYTES)]  # iter and learned_net of a SolverState
 HDF5_END = ".h5"
 
 # What the numbers mean in a layer, by the number of the layer's own field in NetParameter.
@@ -110,6 +112,9 @@ def _other_kind(content: memoryview) -> str:
     start = bytes(content[:1024])
     if all(byte >= 0x20 or byte in b"\t\n\r" for byte in start):
         return "is a text, not a binary caffemodel"
+    with contextlib.suppress(wire.WireError):
+        if [(number, kind) for number, kind, _ in itertools.islice(wire.fields(content), 2)] == STATE_BEGINS:
+            return "is not a caffemodel; is it a solver state?"
     return "is not a caffemodel: no layers are in it"
 
 

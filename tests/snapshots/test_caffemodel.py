@@ -103,7 +103,11 @@ def test_other_files_are_told_apart(tmp_path):
         (b'name: "LeNet"\nlayer {\n  name: "data"\n}\n', "is a text, not a binary caffemodel"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a text, not a binary caffemodel"),
         (b"\x1f\x8b\x08" + bytes(range(256)), "is not a caffemodel: no layers are in it"),
-        (schema.SolverState(iter=3, learned_net="x").SerializeToString(), "is not a caffemodel: no layers are in it"),
+        (schema.SolverState(iter=3, learned_net="x").SerializeToString(), "is not a caffemodel; is it a solver state?"),
+        (
+            schema.BlobProto(shape={"dim": [1]}, data=[1]).SerializeToString(),
+            "is not a caffemodel: no layers are in it",
+        ),
     ]:
         path.write_bytes(content)
         assert fault(path) == words
