@@ -66,7 +66,7 @@ def _image(filename: str | BinaryIO) -> Iterator[Image.Image]:
 
 
 def _name(filename: Any) -> str:
-    return str(getattr(filename, "name", filename))
+    return str(getattr(filename, "name", "an image") if hasattr(filename, "read") else filename)
 
 
 def _pixels(image: Image.Image) -> Any:
@@ -110,20 +110,25 @@ def resize_image(im: Any, new_dims: Sequence[int], interp_order: int = 1) -> Any
     return _resize(image, height, width, interp_order, float(image.min())).astype(np.float32)
 
 
-def resize(image: Any, output_shape: Sequence[int], order: int = 1) -> Any:
+def resize(image: Any, output_shape: Sequence[int], order: int = 1, mode: str = "constant", cval: float = 0) -> Any:
     """scikit-image's `resize(mode='constant')` of pycaffe's day, which programs find as `caffe.io.resize`.
 
     image: (H, W) or (H, W, K), floats as they are, bytes taken as 0..255 for 0..1
     output_shape: (h, w), or (h, w, K) with the image's own K
-    Beyond the border lies 0.  Returns float64; raises ArrayError.
+    cval: what lies beyond the border
+    Returns float64.  Raises ArrayError, for any other mode and number of axes too: `caffe.io.skimage` has those.
     """
+    if mode != "constant":
+        raise ArrayError(
+            f"caffe.io.resize has the mode 'constant', not '{mode}'; caffe.io.skimage.transform.resize has"
+        )
     pixels = np.asarray(image)
     if pixels.dtype == np.uint8:
         pixels = pixels / 255
     if pixels.ndim not in (2, 3) or not pixels.size or tuple(output_shape[2:]) not in ((), pixels.shape[2:]):
         raise ArrayError(f"an image of {size_text(pixels.shape)} can't be resized to {size_text(tuple(output_shape))}")
     height, width = _size(output_shape[:2])
-    resized = _resize(pixels.reshape(*pixels.shape[:2], -1), height, width, order, 0)
+    resized = _resize(pixels.reshape(*pixels.shape[:2], -1), height, width, order, cval)
     return resized.reshape(height, width, *pixels.shape[2:])
 
 

@@ -114,7 +114,8 @@ def __getattr__(name: str) -> Any:
     if name != "skimage":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        importlib.import_module("skimage.io")
+        for part in ("io", "transform"):
+            importlib.import_module(f"skimage.{part}")
         return importlib.import_module("skimage")
     except ImportError:
         raise NetcliError("caffe.io.skimage is scikit-image: pip install scikit-image") from None

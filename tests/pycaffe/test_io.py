@@ -294,8 +294,14 @@ def test_resize_of_programs(rng):
     np.testing.assert_allclose(io.resize(image, (5, 12, 4)), by_loops(image, 5, 12), atol=1e-12)
     grey = (image[:, :, 0] * 255).astype(np.uint8)
     np.testing.assert_allclose(io.resize(grey, (7, 9)), grey / 255, atol=1e-12)
+    image[0, 0] = 1
+    np.testing.assert_allclose(io.resize(image, [5, 12], mode="constant", cval=1), 1 - by_loops(1 - image, 5, 12))
     with pytest.raises(ValueError, match="an image of 7x9x4 can't be resized to 3x3x3"):
         io.resize(image, (3, 3, 3))
+    with pytest.raises(
+        ValueError, match=r"has the mode 'constant', not 'edge'; caffe\.io\.skimage\.transform\.resize has"
+    ):
+        io.resize(image, (3, 3), mode="edge")
 
 
 def test_wrong_sizes():
@@ -397,8 +403,8 @@ def test_files_that_are_no_images(tmp_path):
         ("cut.bmp", "cut.bmp: an image that can't be decoded: "),
     ):
         for kind in (OSError, DataError):
-            with pytest.raises(kind, match=message):
-                io.load_image(str(tmp_path / name))
+            with pytest.raises(kind, match=f"{tmp_path}/{message}"):
+                io.load_image(tmp_path / name)
 
 
 def test_scikit_image_under_its_old_name(monkeypatch):
