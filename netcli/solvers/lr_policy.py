@@ -21,16 +21,24 @@ import numpy as np
 
 from netcli.errors import NetcliError, suggestion
 
-# What each policy reads beside base_lr.  Caffe takes a missing gamma or power as 0, which holds the rate
-# still or makes it 0 from the first step on; nobody means that, so they are asked for.
+# What each policy reads beside base_lr and can't do without.
 NEEDS = {
     "fixed": (),
-    "step": ("gamma", "stepsize"),
+    "step": ("stepsize",),
+    "exp": (),
+    "inv": (),
+    "multistep": (),
+    "poly": ("max_iter",),
+    "sigmoid": ("stepsize",),
+}
+# What it also reads; where it is missing it is 0, or there is none, which holds the rate still or makes it 0.
+READS = {
+    "step": ("gamma",),
     "exp": ("gamma",),
     "inv": ("gamma", "power"),
     "multistep": ("gamma", "stepvalue"),
-    "poly": ("power", "max_iter"),
-    "sigmoid": ("gamma", "stepsize"),
+    "poly": ("power",),
+    "sigmoid": ("gamma",),
 }
 LARGEST = float(np.finfo(np.float32).max)
 # Policies of forks, and whose they are.
@@ -55,12 +63,18 @@ def check(param: Any) -> None:
             field="lr_policy",
         )
     for name in NEEDS[policy]:
-        if not (len(param.stepvalue) if name == "stepvalue" else param.HasField(name)):
+        if not param.HasField(name):
             raise NetcliError(f'lr_policy "{policy}" needs {name}', field="lr_policy")
     if "stepsize" in NEEDS[policy] and param.stepsize <= 0:
         raise NetcliError(f'lr_policy "{policy}" needs a stepsize above 0, got {param.stepsize}', field="stepsize")
-    if "gamma" in NEEDS[policy] and param.gamma < 0:
+    if "gamma" in READS.get(policy, ()) and param.gamma < 0:
         raise NetcliError(f'lr_policy "{policy}" needs a gamma of at least 0, got {param.gamma:g}', field="gamma")
+
+
+def missing(param: Any) -> list[str]:
+    """The fields that the policy of a SolverParameter reads and does not find; they count as 0, as in Caffe."""
+    reads = READS.get(param.lr_policy, ())
+    return [name for name in reads if not (param.stepvalue if name == "stepvalue" else param.HasField(name))]
 
 
 class Schedule:

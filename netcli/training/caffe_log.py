@@ -68,8 +68,12 @@ class CaffeLog(Hook):
             self.journal.say("solver.cpp:397", f"    Test net output #{number}: {output}")
 
     def saving(self, run: Trainer, weights: str, state: str) -> None:  # noqa: ARG002
-        self.journal.say("solver.cpp:447", f"Snapshotting to binary proto file {weights}")
-        self.journal.say("sgd_solver.cpp:273", f"Snapshotting solver state to binary proto file {state}")
+        if weights.endswith(".h5"):
+            self.journal.say("solver.cpp:457", f"Snapshotting to HDF5 file {weights}")
+            self.journal.say("sgd_solver.cpp:285", f"Snapshotting solver state to HDF5 file {state}")
+        else:
+            self.journal.say("solver.cpp:447", f"Snapshotting to binary proto file {weights}")
+            self.journal.say("sgd_solver.cpp:273", f"Snapshotting solver state to binary proto file {state}")
 
     def looked(self, run: Trainer) -> None:
         self.journal.say("solver.cpp:310", f"Iteration {run.iteration}, loss = {run.smoothed_loss:g}")

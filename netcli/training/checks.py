@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from netcli.arrays import hdf5
 from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
+from netcli.solvers import lr_policy
 
 _log = logging.getLogger("netcli")
 
@@ -58,9 +60,20 @@ def check_solver(solver: Document) -> None:
                     )
     except NetcliError as fault:
         raise fault.at(solver.lines.find(fault.field)) from None
+    for field, words in _remarks(param):
+        _log.warning("%s: %s", solver.lines.find(field), words)
+
+
+def _remarks(param: Any) -> Iterator[tuple[str, str]]:
+    """What does not do what it seems to, each with its field."""
+    if param.test_interval and not param.test_iter:
+        yield "test_interval", "test_interval is given, but no test_iter: nothing is tested"
+    for name in lr_policy.missing(param):
+        done = "no step is taken" if name == "stepvalue" else "it is 0"
+        yield "lr_policy", f'lr_policy "{param.lr_policy}" reads {name}, which is not given: as in Caffe, {done}'
     for name, words in OTHERWISE.items():
         if _differs(param, name):
-            _log.warning("%s: %s: %s", solver.lines.find(name), name, words)
+            yield name, f"{name}: {words}"
 
 
 def _differs(param: Any, name: str) -> bool:

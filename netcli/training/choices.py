@@ -30,7 +30,8 @@ class Choice:
     phase     TRAIN or TEST
     level     of its state; None: the net's own
     stages    of its state, beside the net's own
-    batches   of one test (test_iter); 0 for the training net
+    batches   of one test (test_iter)
+    is_test   whether it is for forward passes alone, as any net with batches is
     """
 
     document: Document
@@ -40,6 +41,7 @@ class Choice:
     level: int | None
     stages: tuple[str, ...]
     batches: int = 0
+    is_test: bool = False
 
     def with_state(self, level: int | None, stages: tuple[str, ...]) -> Choice:
         """The same with a level in place of its own, where one is given, and more stages."""
@@ -65,12 +67,15 @@ class Choice:
             allow_python=allow_python,
             keep_blobs=keep_blobs,
             shared_with=shared_with,
-            gradients=self.batches == 0,
+            gradients=self.batches == 0 and not self.is_test,
         )
 
 
 def choose(solver: Document) -> tuple[Choice, list[Choice]]:
-    """The net to train and the nets to test; raises NetcliError with its line where the solver's fields disagree."""
+    """The net to train and the nets to test; raises NetcliError with its line where the solver's fields disagree.
+
+    As in Caffe, a test_interval without a test_iter tests nothing, and a test_iter of 0 runs no batch.
+    """
     try:
         _check(solver.message)
     except NetcliError as fault:
@@ -94,8 +99,8 @@ def _check(param: Any) -> None:
             field="test_iter" if count else "test_net",
         )
     for batches in param.test_iter:
-        if batches < 1:
-            raise NetcliError(f"test_iter is at least 1, got {batches}", field="test_iter")
+        if batches < 0:
+            raise NetcliError(f"test_iter is at least 0, got {batches}", field="test_iter")
     if param.test_state and len(param.test_state) != count:
         raise NetcliError(
             f"test_state is given {_times(len(param.test_state))} for {count} test net{'' if count == 1 else 's'}; "
@@ -107,8 +112,6 @@ def _check(param: Any) -> None:
             f"test_iter needs a test_interval above 0, got {param.test_interval}",
             field="test_interval" if param.HasField("test_interval") else "test_iter",
         )
-    if param.test_interval and not count:
-        raise NetcliError("test_interval is given, but no test_iter and so no test net", field="test_interval")
 
 
 def _times(count: int) -> str:
@@ -132,7 +135,7 @@ def _test_choices(solver: Document) -> list[Choice]:
     for number, ((field, index), batches) in enumerate(zip(wanted, param.test_iter, strict=True)):
         document, path = _read(solver, field, index)
         state = param.test_state[number] if param.test_state else None
-        choices.append(_choice(document, path, _origin(field, path), TEST, state, batches))
+        choices.append(_choice(document, path, _origin(field, path), TEST, state, batches, is_test=True))
     return choices
 
 
@@ -153,7 +156,16 @@ def _origin(field: str, path: str | None) -> str:
     return field if path is None else f"{field} file: {path}"
 
 
-def _choice(document: Document, path: str | None, origin: str, phase: int, state: Any, batches: int = 0) -> Choice:
+def _choice(
+    document: Document,
+    path: str | None,
+    origin: str,
+    phase: int,
+    state: Any,
+    batches: int = 0,
+    *,
+    is_test: bool = False,
+) -> Choice:
     """Precedence as in Caffe: the solver's default, then the net's own state, then the solver's for this net."""
     own = document.message.state
     if state is not None and state.HasField("phase"):
@@ -162,4 +174,4 @@ def _choice(document: Document, path: str | None, origin: str, phase: int, state
         phase = own.phase
     level = state.level if state is not None and state.HasField("level") else None
     stages: Sequence[str] = state.stage if state is not None else ()
-    return Choice(document, origin, path, phase, level, tuple(stages), batches)
+    return Choice(document, origin, path, phase, level, tuple(stages), batches, is_test)

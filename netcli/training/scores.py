@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +51,12 @@ def outputs_of(net: Net) -> list[Output]:
 
 
 def score(net: Net, batches: int, each: Callable[[int], bool] = lambda _: True) -> Score | None:
-    """The means over so many forward passes; None where `each`, called before each, said to stop."""
+    """The means over so many forward passes; None where `each`, called before each, said to stop.
+
+    Over no pass there are no outputs, and the loss is not a number, as in Caffe.
+    """
+    if batches == 0:
+        return Score(0, math.nan)
     sums = [np.zeros(0)] * len(net.outputs)
     loss = 0.0
     before = net.positions()

@@ -61,9 +61,13 @@ class Snapshots(Hook):
 
     def after(self, run: Trainer) -> None:
         wanted = self.after_train or (run.stopped is not None and self.interval > 0)
-        # A run that made no step has nothing new.
-        if wanted and run.iteration > run.first and self._at != run.iteration:
+        if wanted and self._at != run.iteration and (run.iteration > run.first or self._is_new(run)):
             self.save(run)
+
+    def _is_new(self, run: Trainer) -> bool:
+        """Whether a run with no step to make still has something to write, as one with max_iter 0 its first weights."""
+        due = self.interval > 0 and run.iteration % self.interval == 0  # Caffe leaves those to the interval
+        return run.stopped is None and not due and not os.path.exists(self._paths(run.iteration)[1])
 
     def save(self, run: Trainer) -> None:
         """Write a snapshot of the run as it is; raises SnapshotError."""

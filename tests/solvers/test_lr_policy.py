@@ -38,6 +38,24 @@ def test_rates(text, rates):
         assert s.rate(iteration) == np.float32(s.rate(iteration))
 
 
+# Given nothing more, gamma and power are 0, and there is no stepvalue.
+BARE = [
+    ("lr_policy: 'step' stepsize: 5", {0: 0.1, 4: 0.1, 5: 0.0}),
+    ("lr_policy: 'exp'", {0: 0.1, 1: 0.0}),
+    ("lr_policy: 'inv' gamma: 0.5", {0: 0.1, 9: 0.1}),
+    ("lr_policy: 'inv' power: 2", {0: 0.1, 9: 0.1}),
+    ("lr_policy: 'multistep' gamma: 0.1", {0: 0.1, 9: 0.1}),
+    ("lr_policy: 'poly' max_iter: 10", {0: 0.1, 9: 0.1}),
+    ("lr_policy: 'sigmoid' stepsize: 5", {0: 0.05, 9: 0.05}),
+]
+
+
+@pytest.mark.parametrize(("text", "rates"), BARE, ids=[each[0] for each in BARE])
+def test_rates_of_a_bare_policy_are_caffes(text, rates):
+    s = schedule("base_lr: 0.1 " + text)
+    assert {iteration: s.rate(iteration) for iteration in rates} == pytest.approx(rates)
+
+
 def test_multistep_takes_equal_or_falling_steps_one_iteration_after_another():
     s = schedule("base_lr: 1 lr_policy: 'multistep' gamma: 0.5 stepvalue: 3 stepvalue: 3 stepvalue: 1")
     assert [s.rate(i) for i in range(7)] == [1, 1, 1, 0.5, 0.25, 0.125, 0.125]
@@ -68,9 +86,7 @@ def test_rates_too_large_or_too_small_for_a_float_do_not_raise():
 KNOWN = "fixed, step, exp, inv, multistep, poly, sigmoid"
 WRONG = [
     ("base_lr: 0.1 lr_policy: 'step' gamma: 0.1", 's.prototxt:7: lr_policy "step" needs stepsize'),
-    ("base_lr: 0.1 lr_policy: 'step' stepsize: 5", 's.prototxt:7: lr_policy "step" needs gamma'),
-    ("base_lr: 0.1 lr_policy: 'multistep' gamma: 0.1", 's.prototxt:7: lr_policy "multistep" needs stepvalue'),
-    ("base_lr: 0.1 lr_policy: 'inv' gamma: 0.1", 's.prototxt:7: lr_policy "inv" needs power'),
+    ("base_lr: 0.1 lr_policy: 'poly' power: 2", 's.prototxt:7: lr_policy "poly" needs max_iter'),
     (
         "base_lr: 0.1 lr_policy: 'sigmoid' gamma: 1 stepsize: 0",
         's.prototxt:7: lr_policy "sigmoid" needs a stepsize above 0, got 0',

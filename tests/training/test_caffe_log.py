@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from netcli.training.caffe_log import CaffeLog
 from netcli.training.hooks import Hook, Order
 from netcli.training.journal import Journal
@@ -66,6 +68,22 @@ def test_parse_log_finds_every_number(project):
     for at, _, _, (accuracy, loss) in record.scores:
         expected += [(at, "accuracy", float(f"{accuracy:g}")), (at, "loss", float(f"{loss:g}"))]
     assert test == expected
+
+
+def test_snapshots_in_hdf5(project):
+    pytest.importorskip("h5py")
+    project.write("snapshot_format: HDF5")
+    lines, _ = log_of(project)
+    assert lines[(at := lines.index(f"Snapshotting to HDF5 file {project.prefix}_iter_5.caffemodel.h5"))]
+    assert lines[at + 1] == f"Snapshotting solver state to HDF5 file {project.prefix}_iter_5.solverstate.h5"
+
+
+def test_a_test_of_no_batch(project):
+    project.write("test_iter: 0 test_compute_loss: true")
+    lines, _ = log_of(project)
+    at = lines.index("Iteration 4, Testing net (#0)")
+    assert lines[at + 1] == "Test loss: nan"
+    assert lines[at + 2].startswith("Iteration 4 (")
 
 
 def test_the_end_of_a_run(project):

@@ -68,6 +68,13 @@ def test_a_net_is_found_beside_its_solver(nets, monkeypatch, tmp_path_factory):
     assert train.path == str(nets / "a.prototxt")
 
 
+def test_a_test_of_no_batch_and_an_interval_without_a_test(nets):
+    _, (test,) = choices_of('net: "a.prototxt" test_iter: 0 test_interval: 5')
+    assert test.is_test
+    assert test.batches == 0
+    assert choices_of('net: "a.prototxt" test_interval: 5')[1] == []
+
+
 WRONG = [
     ("max_iter: 1", f"s.prototxt: the solver names no net to train; it needs one of {', '.join(TRAIN_FIELDS)}"),
     (
@@ -82,12 +89,8 @@ WRONG = [
         'train_net: "a.prototxt"\ntest_iter: 1\ntest_interval: 1',
         "s.prototxt:2: test_iter is given once for 0 test nets; each test net needs one, in their order",
     ),
-    ('net: "a.prototxt"\ntest_iter: 0\ntest_interval: 1', "s.prototxt:2: test_iter is at least 1, got 0"),
+    ('net: "a.prototxt"\ntest_iter: -1\ntest_interval: 1', "s.prototxt:2: test_iter is at least 0, got -1"),
     ('net: "a.prototxt"\ntest_iter: 5', "s.prototxt:2: test_iter needs a test_interval above 0, got 0"),
-    (
-        'net: "a.prototxt"\ntest_interval: 5',
-        "s.prototxt:2: test_interval is given, but no test_iter and so no test net",
-    ),
     (
         'net: "a.prototxt"\ntest_iter: 5\ntest_interval: 5\ntest_state { }\ntest_state { }',
         "s.prototxt:4: test_state is given 2 times for 1 test net; give one for each, or none",
@@ -135,6 +138,23 @@ def test_what_is_done_otherwise_is_told(caplog):
     assert [r.getMessage() for r in caplog.records] == [
         "s.prototxt:2: test_offset: test_interval counts from 0 all the same"
     ]
+
+
+MISSING = [
+    ("test_interval: 5", "test_interval is given, but no test_iter: nothing is tested"),
+    ("lr_policy: 'exp'", 'lr_policy "exp" reads gamma, which is not given: as in Caffe, it is 0'),
+    ("lr_policy: 'poly'", 'lr_policy "poly" reads power, which is not given: as in Caffe, it is 0'),
+    (
+        "lr_policy: 'multistep' gamma: 0.1",
+        'lr_policy "multistep" reads stepvalue, which is not given: as in Caffe, no step is taken',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MISSING, ids=range(len(MISSING)))
+def test_what_is_missing_without_harm_is_told(caplog, text, message):
+    check_solver(parse(f"max_iter: 1\n{text}", schema.SolverParameter, "s.prototxt"))
+    assert [r.getMessage() for r in caplog.records] == [f"s.prototxt:2: {message}"]
 
 
 def test_hdf5_is_asked_for_where_h5py_is_not(monkeypatch):

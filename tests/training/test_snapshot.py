@@ -55,6 +55,17 @@ def test_when_snapshots_are_written(project, more, stop_at, written):
     assert saved(record) == written
 
 
+@pytest.mark.parametrize(("more", "written"), [("snapshot: 0", [0]), ("snapshot_after_train: false", []), ("", [])])
+def test_a_training_of_no_step_writes_its_first_weights(project, more, written):
+    """Where `snapshot` names its iteration, 0, it is left to that, which has none."""
+    project.write(f"max_iter: 0 {more}")
+    record = Record()
+    train(project, record)
+    assert saved(record) == written
+    train(project, again := Record())  # there already
+    assert saved(again) == []
+
+
 def test_a_snapshot_that_fails_is_tried_again_at_the_next(project, caplog, monkeypatch):
     whole = snapshot.write_state
 
