@@ -16,6 +16,7 @@ from netcli.prototxt.upgrade import upgrade_net, upgrade_solver
 
 KINDS = {"net": "NetParameter", "solver": "SolverParameter", "label map": "LabelMap"}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # control characters other than tab, line ends and form feed
+_looked_at: dict[str, str] = {}  # by path, what `kind` has read of pipes
 HEAD = 64  # bytes; a caffemodel has some of those in its first few
 
 
@@ -45,9 +46,17 @@ def read(path: str, message_class: Any) -> Document:
 def kind(path: str) -> str:
     """What a prototxt is by its fields, whatever its name: "net", "solver" or "label map".
 
-    Raises PrototxtError for a file that is none of them.
+    Raises PrototxtError for a file that is none of them.  Of what can be read but once, such as a pipe, the text is
+    kept for the next who reads it.
     """
     text = read_text(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        _looked_at[path] = text
+    return kind_of(text, path)
+
+
+def kind_of(text: str, path: str) -> str:
+    """The same of the text of a file; the path is for the fault."""
     found = _kind(text)
     if found is not None:
         return found
@@ -85,20 +94,36 @@ def _telling() -> dict[str, str]:
 
 
 def read_text(path: str) -> str:
-    """A file's text; raises PrototxtError where it can't be read or is not text.
+    """A file's text; raises PrototxtError where it can't be read or is not text."""
+    if path in _looked_at:
+        return _looked_at.pop(path)
+    return text_of(read_bytes(path), path)
 
-    Bytes that are not UTF-8 are kept as surrogates: in a comment nobody minds, in a string the parser tells.
-    """
+
+def read_bytes(path: str) -> bytes:
+    """A file's bytes; raises PrototxtError where it can't be read."""
     try:
         with open(path, "rb") as file:
-            raw = file.read()
+            return file.read()
     except FileNotFoundError:
         raise PrototxtError("there is no such file", place=Place(path)) from None
     except IsADirectoryError:
         raise PrototxtError("is a folder, not a prototxt", place=Place(path)) from None
     except OSError as fault:
         raise PrototxtError(f"can't be read: {fault.strerror}", place=Place(path)) from None
-    if b"\0" in raw or _NO_TEXT.search(raw, 0, HEAD):
+
+
+def is_text(raw: bytes) -> bool:
+    """Whether bytes may be a prototxt, and not a binary file."""
+    return not (b"\0" in raw or _NO_TEXT.search(raw, 0, HEAD))
+
+
+def text_of(raw: bytes, path: str) -> str:
+    """The text in a file's bytes; raises PrototxtError where they are none.
+
+    Bytes that are not UTF-8 are kept as surrogates: in a comment nobody minds, in a string the parser tells.
+    """
+    if not is_text(raw):
         raise PrototxtError("is a binary file, not prototxt text; is it a caffemodel?", place=Place(path))
     return raw.decode("utf-8-sig", "surrogateescape")
 

@@ -142,7 +142,9 @@ def check_size(path: str, size: int, what: str, otherwise: str = "") -> None:
 
 
 def begins_with(path: str, start: bytes) -> bool:
-    """Whether a file is there and can be read, and begins with these bytes."""
+    """Whether a file is there and can be read, and begins with these bytes; a pipe does not, being read but once."""
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as stream:
             return stream.read(len(start)) == start

@@ -1,8 +1,10 @@
+import os
+
 import pytest
 from click.testing import CliRunner
 
 from netcli.cli.upgrade import command
-from netcli.prototxt import read_net, read_solver
+from netcli.prototxt import read_net, read_solver, schema
 
 OLD = """# a comment
 input: "data"
@@ -73,10 +75,52 @@ def test_a_solver_keeps_its_snapshot_prefix(netcli, old, tmp_path):
     assert read_solver("solver.prototxt").message.type == "Nesterov"
 
 
+V1 = {"name": "n", "layers": [{"name": "ip", "type": "INNER_PRODUCT", "blobs": [{"data": [1, 2], "num": 2}]}]}
+
+
+def test_a_caffemodel_in_place(netcli, old, tmp_path):
+    net = schema.NetParameter(**V1)
+    old.write_bytes(net.SerializeToString())
+    assert netcli("upgrade", "old.prototxt", "old.prototxt") == (0, "", "")
+    new = schema.NetParameter.FromString(old.read_bytes())
+    assert [(layer.name, layer.type, list(layer.blobs)) for layer in new.layer] == [
+        ("ip", "InnerProduct", list(net.layers[0].blobs))
+    ]
+    assert list(tmp_path.iterdir()) == [old]
+    before = old.read_bytes()
+    assert netcli("upgrade", "old.prototxt", "new") == (0, "", "old.prototxt: nothing in this net is old\n")
+    assert (tmp_path / "new").read_bytes() == before
+    assert CliRunner().invoke(command, ["old.prototxt", "-"]).stdout_bytes == before
+
+
+def test_a_binary_solver(netcli, old):
+    solver = schema.SolverParameter(net="net.prototxt", base_lr=0.5, solver_type="ADAM", net_param=V1)
+    old.write_bytes(solver.SerializeToString())
+    assert netcli("upgrade", "old.prototxt", "new") == (0, "", "")
+    new = schema.SolverParameter.FromString((old.parent / "new").read_bytes())
+    assert (new.type, new.base_lr, new.net, new.HasField("solver_type")) == ("Adam", 0.5, "net.prototxt", False)
+    assert new.net_param.layer[0].type == "InnerProduct"
+    assert netcli("upgrade", "new", "new") == (0, "", "new: nothing in this solver is old\n")
+
+
+def test_a_pipe(netcli, old):
+    """As of `netcli upgrade <(sed ...) OUT`."""
+    reading, writing = os.pipe()
+    os.write(writing, OLD.encode())
+    os.close(writing)
+    assert netcli("upgrade", f"/dev/fd/{reading}", "-") == (0, NEW, "")
+    os.close(reading)
+
+
 @pytest.mark.parametrize(
     ("content", "target", "fault"),
     [
-        (b"\x0a\x05LeNet", "new", "old.prototxt: is a binary file, not prototxt text; is it a caffemodel?"),
+        (
+            schema.NetParameter(**V1).SerializeToString()[:-1],
+            "new",
+            "old.prototxt: is neither a net nor a solver, or damaged: field 2 ends before its length",
+        ),
+        (b"\x0a\x05LeNet", "new", "old.prototxt: is neither a binary net nor a binary solver"),
         (b"layers { nme: 'x' }", "new", "old.prototxt:1: V1LayerParameter has no field 'nme'; did you mean 'name'?"),
         (b"item { label: 1 }", "new", "old.prototxt: is a label map, which has no old form"),
         (OLD.encode(), ".", ".: is a folder; OUT is the file to write"),
