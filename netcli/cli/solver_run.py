@@ -98,16 +98,6 @@ def begin(
     return session, run
 
 
-def train(run: Trainer, journal: Journal) -> None:
-    """Run to the end; a fault is told to the journal too."""
-    journal.say("caffe.cpp:248", "Starting Optimization")
-    try:
-        run.train()
-    except NetcliError as fault:
-        journal.say("netcli", str(fault))
-        raise
-
-
 def _seed(document: Document, state: Found | None) -> int:
     """The seed of the run: the snapshot's where there is one, the solver's, or a new one."""
     own: int = document.message.random_seed

@@ -14,7 +14,7 @@ import click
 
 from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
 from netcli.cli.screen import Screen
-from netcli.cli.solver_run import Found, begin, read_found, read_solver_to_train, settle_weights, train
+from netcli.cli.solver_run import Found, begin, read_found, read_solver_to_train, settle_weights
 from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
 from netcli.snapshots import newest_state
@@ -122,8 +122,13 @@ def command(
         )
         journal.open(folder.log)
         stack.callback(journal.close)
+        journal.say("caffe.cpp:248", "Starting Optimization")
         started = time.perf_counter()
-        train(run, journal)
+        try:
+            run.train()
+        except NetcliError as fault:
+            journal.say("netcli", str(fault))
+            raise
         _report(screen, run, snapshots, folder, time.perf_counter() - started, resumed=state is not None)
     if run.stopped is not None:
         raise click.exceptions.Exit(128 + signal.Signals[run.stopped])

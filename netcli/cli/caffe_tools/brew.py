@@ -13,7 +13,6 @@ from netcli.arrays.threads import set_threads
 from netcli.cli.caffe_tools.call import Call, warn_of_gpu
 from netcli.cli.caffe_tools.gflags import Flag
 from netcli.cli.solver_run import begin, read_found, read_solver_to_train, settle_weights
-from netcli.cli.solver_run import train as train_to_the_end
 from netcli.cli.target import PHASES
 from netcli.cli.time import Times, measure
 from netcli.errors import NetcliError, suggestion
@@ -89,7 +88,8 @@ def train(call: Call) -> int:
         )
         # A loss that is no number ends no run of Caffe's; a script may count on its last snapshot.
         run.add([Guard(session.rebuild, stop=False), Signals(effects), CaffeLog(call.log), Snapshots(param)])
-        train_to_the_end(run, call.log)
+        call.log.say("caffe.cpp:248", "Starting Optimization")
+        run.train()
     return 128 + signal.SIGTERM if run.stopped == "SIGTERM" else 0
 
 

@@ -1,10 +1,14 @@
-"""A call of an old program: what it was given, and the log it writes."""
+"""A call of one of Caffe's programs: what it was given, and the log it writes."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import click
 
 from netcli.cli.caffe_tools.gflags import Flag, Parsed
 from netcli.training.journal import Journal
@@ -14,7 +18,7 @@ _log = logging.getLogger("netcli")
 
 @dataclass(frozen=True)
 class Call:
-    """The flags and words of a command line, and where its lines go."""
+    """The flags and the other words of a command line, and where its lines go."""
 
     flags: Parsed
     words: list[str]
@@ -23,11 +27,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Program:
-    """An old program.
+    """One of Caffe's programs.
 
-    usage   how it is called, in a line; least, most: the words it takes beside its flags
-    run     does its work and returns the exit status; raises NetcliError
-    to_stderr  whether its log goes to stderr by itself
+    usage, what  how it is called, and what it does
+    run          does its work and returns the exit status; raises NetcliError
+    least, most  how many words it takes beside its flags
+    logs_to_stderr  whether it has all lines of its log there by itself, and not those of errors alone
     """
 
     usage: str
@@ -36,9 +41,17 @@ class Program:
     least: int
     most: int
     flags: tuple[Flag, ...] = ()
-    to_stderr: bool = True
+    logs_to_stderr: bool = True
 
 
 def warn_of_gpu(what: str) -> None:
     """Say that what asks for a GPU is computed on the CPU."""
     _log.warning("%s: this build of netcli has no GPU engine yet; it runs on the CPU", what)
+
+
+def run_ours(command: click.Command, arguments: Sequence[str]) -> list[str]:
+    """Run a command of netcli's own; returns the lines it would have printed.  Raises what it raises."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        command.main(list(arguments), prog_name=f"netcli {command.name}", standalone_mode=False)
+    return out.getvalue().splitlines()
