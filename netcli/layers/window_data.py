@@ -134,7 +134,8 @@ class WindowData(BatchLayer):
         first = (image.shape[2] - size) // 2  # of rows too, as in Caffe
         if first < 0 or first + size > image.shape[1] or image.shape[0] != 3:
             raise ShapeError(
-                f"the mean image is {size_text(image.shape)}; crop_size {size} wants 3 channels and {size} rows and columns",
+                f"the mean image is {size_text(image.shape)}; crop_size {size} wants 3 channels and {size} rows and "
+                "columns",
                 field="transform_param.mean_file",
             )
         return np.ascontiguousarray(image[:, first : first + size, first : first + size], self.dtype)

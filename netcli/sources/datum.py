@@ -52,6 +52,17 @@ def write_datum(image: Any, label: int) -> bytes:
     return bytes(datum.SerializeToString())
 
 
+def write_features(values: Any) -> bytes:
+    """A serialised Datum of numbers that are no image, as Caffe's extract_features: without a label.
+
+    values: of up to three axes, which count as channels, height and width
+    """
+    channels, height, width = (*values.shape, 1, 1, 1)[:3]
+    datum = _Datum(channels=channels, height=height, width=width)
+    datum.float_data.extend(values.ravel().tolist())
+    return bytes(datum.SerializeToString())
+
+
 def write_encoded_datum(data: bytes, label: int) -> bytes:
     """A serialised Datum of an image file's bytes (JPEG, PNG, ...)."""
     return bytes(_Datum(data=data, label=label, encoded=True).SerializeToString())

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from netcli.errors import DataError
 from netcli.prototxt import schema
-from netcli.sources.datum import read_datum, write_datum, write_encoded_datum
+from netcli.sources.datum import read_datum, write_datum, write_encoded_datum, write_features
 from netcli.sources.image_file import encode_image
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 7), st.integers(1, 7))
@@ -36,6 +36,19 @@ def test_bytes_are_stored_as_caffe_does():
     datum = schema.Datum.FromString(write_datum(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), 5))
     assert datum.data == bytes(range(12))  # channel by channel, row by row
     assert (datum.channels, datum.height, datum.width, datum.label, datum.encoded) == (3, 2, 2, 5, False)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"), [((), (1, 1, 1)), ((7,), (7, 1, 1)), ((7, 2), (7, 2, 1)), ((4, 2, 3), (4, 2, 3))]
+)
+def test_features_of_any_shape_are_an_unlabelled_image_of_floats(shape, sizes):
+    values = np.random.default_rng(0).standard_normal(shape[::-1]).astype(np.float32).T  # not in C order
+    value = write_features(values)
+    assert not schema.Datum.FromString(value).HasField("label")
+    read, label = read_datum(value)
+    assert label == 0
+    assert read.shape == sizes
+    np.testing.assert_array_equal(read.ravel(), values.ravel())
 
 
 def fault(**fields):
