@@ -18,7 +18,47 @@ from training.project import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "data" / "digits"
-V0_  # What makes them the net of MNIST, which learns its bias at the same rate.
+V0_OF_MNIST = SHARED / "golden" / "v0" / "mnist-small.prototxt"
+
+# `backend` is given nowhere: V0 has no such setting, and LevelDB was all there was.
+V0 = """
+name: "digits"
+layers {
+  layer { name: "digits" type: "data" source: "data/train" batchsize: 64 scale: 0.00390625 }
+  top: "data" top: "label"
+}
+layers {
+  layer { name: "ip" type: "innerproduct" num_output: 10 weight_filler { type: "xavier" } blobs_lr: 1 blobs_lr: 2 }
+  bottom: "data" top: "ip"
+}
+layers { layer { name: "prob" type: "softmax_loss" } bottom: "ip" bottom: "label" }
+"""
+V1 = """
+name: "digits"
+layers {
+  name: "digits" type: DATA top: "data" top: "label"
+  data_param { source: "data/train" batch_size: 64 scale: 0.00390625 }
+}
+layers {
+  name: "ip" type: INNER_PRODUCT bottom: "data" top: "ip" blobs_lr: 1 blobs_lr: 2
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } }
+}
+layers { name: "prob" type: SOFTMAX_LOSS bottom: "ip" bottom: "label" }
+"""
+V2 = """
+name: "digits"
+layer {
+  name: "digits" type: "Data" top: "data" top: "label"
+  transform_param { scale: 0.00390625 }
+  data_param { source: "data/train" batch_size: 64 }
+}
+layer {
+  name: "ip" type: "InnerProduct" bottom: "data" top: "ip" param { lr_mult: 1 } param { lr_mult: 2 }
+  inner_product_param { num_output: 10 weight_filler { type: "xavier" } }
+}
+layer { name: "prob" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" }
+"""
+# What makes them the net of MNIST, which learns its bias at the same rate.
 OF_MNIST = {
     '"data/train"': '"data/mnist-train-leveldb"',
     '"digits"': '"mnist"',
