@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from netcli.arrays.layout import size_text
 from netcli.arrays.threads import set_threads
 from netcli.cli.image_net import Preprocessing, preprocessing_options, read_npy
 from netcli.cli.options import gpu_option, python_option, threads_option
-from netcli.cli.ranking import best, read_labels, tell
+from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import DataError, Place
 from netcli.pycaffe.classifier import Classifier
 from netcli.pycaffe.images import load_image
@@ -112,11 +113,12 @@ def classify(
     Of several caffemodels the last goes first; a name without .npy gets it, as from numpy.save.
     """
     output_file = output_file if output_file.endswith(".npy") else f"{output_file}.npy"
-    names = read_labels(labels) if labels else []
+    names = read_labels(labels)
     check_writable(output_file)
     given, channels = preprocessing.arguments(net, "classify", allow_python)
     images = _Images(input_file, extension, channels)
     classifier = Classifier(net, None, image_dims, **given)
+    check_labels(names, labels, math.prod(classifier.engine.blobs[classifier.engine.outputs[0]].shape[1:]))
     load_all_weights(classifier.engine, weights)
     scores: list[Any] = []
     for batch in classifier.predict_batches(images, not center_only):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
 from netcli.cli.image_net import input_of_images, output_of_scores
 from netcli.cli.options import engine_option, gpu_option, python_option, threads_option
-from netcli.cli.ranking import best, read_labels, tell
+from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
 from netcli.net import Net
@@ -70,11 +71,12 @@ def command(
     if threads is not None:
         set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
-    names = read_labels(labels) if labels else []
+    names = read_labels(labels)
     model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)
     try:
         preparation = Preparation(model, net, param, size)
         blob = output_of_scores(model, net, output, "predict")
+        check_labels(names, labels, math.prod(model.blobs[blob].shape[1:]))
         load_all_weights(model, split_paths(weights))
         results = []
         batch = preparation.shape[0]

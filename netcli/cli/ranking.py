@@ -12,13 +12,21 @@ import numpy as np
 from netcli.errors import DataError, Place
 
 
-def read_labels(path: str) -> list[str]:
-    """The classes' names, one a line; raises DataError."""
+def read_labels(path: str | None) -> list[str]:
+    """The classes' names, one a line, of no file none; raises DataError."""
+    if path is None:
+        return []
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise DataError(f"labels can't be read: {reason}", place=Place(path)) from None
+
+
+def check_labels(names: Sequence[str], path: str | None, classes: int) -> None:
+    """Raise DataError where a file of names is of another net: it has not one for each class."""
+    if path is not None and len(names) != classes:
+        raise DataError(f"has names for {len(names)} classes, and the net tells {classes} apart", place=Place(path))
 
 
 def best(scores: Any, names: Sequence[str], top: int) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,8 @@ SMALLEST = {
     "average_loss": (1, "iterations"),
     "iter_size": (1, "passes"),
 }
+
+MAY_BE_INFINITE = ("clip_gradients",)  # which then clips nothing
 
 # Fields of forks (named as in proto/caffe.proto) that change the weights and are not computed here.
 CHANGING = {
@@ -43,6 +46,7 @@ def check_solver(solver: Document) -> None:
     """Raise NetcliError with its line where a SolverParameter can't be trained by; warn of what is done otherwise."""
     param = solver.message
     try:
+        _check_finite(param)
         for name, (smallest, what) in SMALLEST.items():
             value = getattr(param, name)
             if value < smallest:
@@ -74,6 +78,14 @@ def _remarks(param: Any) -> Iterator[tuple[str, str]]:
     for name, words in OTHERWISE.items():
         if _differs(param, name):
             yield name, f"{name}: {words}"
+
+
+def _check_finite(param: Any) -> None:
+    for field, value in param.ListFields():
+        if isinstance(value, float) and (
+            math.isnan(value) or (math.isinf(value) and field.name not in MAY_BE_INFINITE)
+        ):
+            raise NetcliError(f"{field.name} is {value:g}, with which there is no training", field=field.name)
 
 
 def _differs(param: Any, name: str) -> bool:

@@ -153,6 +153,8 @@ def test_wrong(files, netcli, tmp_path):
     two.write_text(text.replace('top: "data"', 'top: "data" top: "im_info"', 1))
     silent.write_text(text + 'layer { name: "s" type: "Silence" bottom: "prob" }')
     image, weights = files.images[0], ("--weights", files.weights)
+    few = tmp_path / "few.txt"
+    few.write_text("zero\none\n")
     given = [files.net, image, files.out, *weights, *DIMS]
     for arguments, message in [
         ([files.net, "none.jpg", *given[2:]], "netcli: none.jpg can't be read: No such file or directory"),
@@ -185,6 +187,7 @@ def test_wrong(files, netcli, tmp_path):
         ([*given[:-1], "7"], "Error: Invalid value for '--images-dim': '7' is not height,width, such as 256,256"),
         ([*given[:-1], "7,7"], "netcli: the net's input, 8x8, does not fit into images of 7x7"),
         ([*given, "--labels", "none.txt"], "netcli: none.txt: labels can't be read: No such file or directory"),
+        ([*given, "--labels", few], f"netcli: {few}: has names for 2 classes, and the net tells 6 apart"),
         ([two, *given[1:]], f"netcli: {two}: classify wants a net with one input of images (N, C, H, W), "),
         ([silent, *given[1:]], f"netcli: {silent}: the net has no output"),
         ([*given, "--gpu", "0"], "netcli: this build of netcli has no GPU engine yet"),

@@ -110,13 +110,13 @@ def test_the_transform_of_the_training_net(files, netcli):
 
 def test_what_a_person_sees(files, netcli):
     labels = files.folder / "labels.txt"
-    labels.write_text("zero\none\ntwo\nthree\nfour\n")  # the last class has no name
+    labels.write_text("zero\none\ntwo\nthree\nfour\nfive\n\n")
     status, out, _ = netcli(
         "predict", files.net, files.images[0], "--weights", files.weights, "--labels", labels, "--top", 2
     )
     (row,) = files.scores([resize(files.arrays[0], 4, 4)])
     best = np.argsort(-row)[:2]
-    names = ["  zero", "  one", "  two", "  three", "  four", ""]
+    names = ["  zero", "  one", "  two", "  three", "  four", "  five"]
     assert status == 0
     assert out.splitlines() == [str(files.images[0]), *(f"  {row[i]:.4f}  {i}{names[i]}" for i in best)]
 
@@ -143,6 +143,8 @@ def test_wrong(files, netcli, tmp_path):
     silent, summed = tmp_path / "silent.prototxt", tmp_path / "summed.prototxt"
     silent.write_text(files.net.read_text() + 'layer { name: "s" type: "Silence" bottom: "prob" }')
     summed.write_text(files.net.read_text() + 'layer { name: "s" type: "Reduction" bottom: "prob" top: "sum" }')
+    few = tmp_path / "few.txt"
+    few.write_text("zero\none\n")
     given = [files.net, "--weights", files.weights, files.images[0]]
     for arguments, message in [
         ([*given, "none.png"], "netcli: none.png can't be read: No such file or directory"),
@@ -153,6 +155,7 @@ def test_wrong(files, netcli, tmp_path):
         ),
         ([*given, "--transform", files.net], f"netcli: {files.net}: has no data layer with a transform_param"),
         ([*given, "--labels", "none.txt"], "netcli: none.txt: labels can't be read: No such file or directory"),
+        ([*given, "--labels", few], f"netcli: {few}: has names for 2 classes, and the net tells 6 apart"),
         ([*given, "--mean-file", flat], f"netcli: {flat}: holds an array of 5; a mean image is CxHxW or 1xCxHxW"),
         ([*given, "--mean-value", "a"], "Error: Invalid value for --mean-value: 'a' is not a list of numbers"),
         ([*given, "--mean-value", "1,2"], "netcli: 2 mean_value for images of 3 channels; give one, or one for each"),

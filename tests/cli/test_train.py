@@ -180,6 +180,8 @@ WRONG = [
     ("SOLVER --gpu 0", "netcli: this build of netcli has no GPU engine yet; "),
     ("SOLVER --set base_rl=1", "netcli: --set base_rl=1: a solver has no field 'base_rl'; did you mean 'base_lr'?"),
     ("SOLVER --set max_iter=-1", "netcli: --set max_iter=-1: max_iter is at least 0 (iterations), got -1"),
+    ("SOLVER --set base_lr=nan", "netcli: --set base_lr=nan: base_lr is nan, with which there is no training"),
+    ("SOLVER --set momentum=inf", "netcli: --set momentum=inf: momentum is inf, with which there is no training"),
     ("SOLVER --set lr_policy=step", 'netcli: --set lr_policy=step: lr_policy "step" needs stepsize'),
     ("SOLVER --set type=Adaam", "netcli: --set type=Adaam: there is no solver type 'Adaam'; did you mean 'Adam'?"),
     ("SOLVER --set test_interval=0", "netcli: --set test_interval=0: test_iter needs a test_interval above 0, got 0"),

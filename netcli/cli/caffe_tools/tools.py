@@ -66,6 +66,7 @@ def upgrade(call: Call, kind: str, is_text: bool) -> int:
         call.log.say(f"{where}:43", f"File already in latest proto format: {source}", "E")
     write(found, target)
     call.log.say(
-        f"{where}:48", f"Wrote upgraded {kind.title()}Parameter {'text' if is_text else 'binary'} proto to {target}"
+        f"{where}:{49 if is_text else 48}",
+        f"Wrote upgraded {kind.title()}Parameter {'text' if is_text else 'binary'} proto to {target}",
     )
     return 0
