@@ -47,6 +47,7 @@ def write_datum(image: Any, label: int) -> bytes:
     datum = _Datum(channels=channels, height=height, width=width, label=label)
     if image.dtype == np.uint8:
         datum.data = image.tobytes()
+        datum.encoded = False  # said where it is so too, as in Caffe's own
     else:
         datum.float_data.extend(image.ravel().tolist())
     return bytes(datum.SerializeToString())

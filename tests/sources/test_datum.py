@@ -36,6 +36,7 @@ def test_bytes_are_stored_as_caffe_does():
     datum = schema.Datum.FromString(write_datum(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), 5))
     assert datum.data == bytes(range(12))  # channel by channel, row by row
     assert (datum.channels, datum.height, datum.width, datum.label, datum.encoded) == (3, 2, 2, 5, False)
+    assert datum.HasField("encoded")  # as Caffe writes it
 
 
 @pytest.mark.parametrize(
