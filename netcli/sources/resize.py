@@ -19,18 +19,28 @@ def resize(image: Any, height: int, width: int) -> Any:
     """(C, H, W) uint8 to (C, height, width) uint8."""
     if image.shape[1:] == (height, width):
         return image
-    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))  # (H, W, C): a pixel's channels are moved together
-    top, bottom, v = _taps(pixels.shape[0], height)
-    left, right, u = _taps(pixels.shape[1], width)
-    # Horizontally first, and only the rows that are used.
+    channels = image.shape[0]
+    top, bottom, v = _taps(image.shape[1], height)
+    left, right, u = _taps(image.shape[2], width)
+    # Horizontally first, and only the rows that are used; a row is (W * C) numbers, a pixel's channels side by side.
     used, at = np.unique(np.concatenate([top, bottom]), return_inverse=True)
-    rows = pixels[used]
-    mixed = rows[:, left] * u[0][:, None] + rows[:, right] * u[1][:, None]  # (rows, width, C), 8 + 11 bits
+    rows = np.ascontiguousarray(image.transpose(1, 2, 0)[used]).reshape(len(used), -1)
+    mixed = rows.take(_of_pixels(left, channels), axis=1) * u[0].repeat(channels)  # 8 + 11 bits
+    mixed += rows.take(_of_pixels(right, channels), axis=1) * u[1].repeat(channels)
     mixed >>= 4  # OpenCV keeps 15 bits before the vertical weights ...
-    upper = (mixed[at[:height]] * v[0][:, None, None]) >> 16
-    lower = (mixed[at[height:]] * v[1][:, None, None]) >> 16
-    # ... and 10 after them, of which the last 2 round.
-    return ((upper + lower + 2) >> 2).astype(np.uint8).transpose(2, 0, 1)
+    upper = mixed.take(at[:height], axis=0) * v[0][:, None]
+    upper >>= 16
+    lower = mixed.take(at[height:], axis=0) * v[1][:, None]
+    lower >>= 16
+    upper += lower
+    upper += 2  # ... and 10 after them, of which the last 2 round.
+    upper >>= 2
+    return upper.astype(np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _of_pixels(columns: Any, channels: int) -> Any:
+    """Where in a row the channels of these columns stand."""
+    return (columns[:, None] * channels + np.arange(channels)).ravel()
 
 
 def _taps(size: int, wanted: int) -> tuple[Any, Any, tuple[Any, Any]]:
