@@ -40,7 +40,7 @@ class NetcliError(Exception):
     def in_layer(self, name: str, type_name: str) -> NetcliError:
         """Add the layer that raised it, unless one is named already; returns self."""
         if self.layer is None:
-            self.layer = f"layer '{name}' ({type_name})"
+            self.layer = f"layer '{name}' ({type_name})" if type_name else f"layer '{name}'"
         return self
 
     def at(self, place: Place | None) -> NetcliError:

@@ -25,6 +25,8 @@ def layer_class(type_name: str) -> type[Layer]:
     types = layer_types()
     if type_name in types:
         return types[type_name]
+    if not type_name:
+        raise NetcliError('has no type; it needs one, such as type: "Convolution"', field="type")
     *others, fork = FORK_LAYERS.get(type_name, "").split(", ")
     if not fork:
         raise NetcliError(f"there is no layer type '{type_name}'{suggestion(type_name, types)}", field="type")

@@ -37,6 +37,7 @@ def test_each_type_is_a_final_class_of_its_own():
         ("PSROIPooling", "layer type 'PSROIPooling' is R-FCN's, which netcli does not have yet"),
         ("Upsample", "layer type 'Upsample' is from SegNet or MobileNet-YOLO, which netcli does not have yet"),
         ("zzz", "there is no layer type 'zzz'"),
+        ("", 'has no type; it needs one, such as type: "Convolution"'),
     ],
 )
 def test_a_type_that_is_not_there(name, message):

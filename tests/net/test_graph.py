@@ -50,6 +50,12 @@ def test_counts():
     )
 
 
+def test_a_layer_without_a_type():
+    assert refusal(data("x", 2) + 'layer { name: "e" bottom: "x" top: "y" }') == (
+        "layer 'e': has no type; it needs one, such as type: \"Convolution\""
+    )
+
+
 def test_an_unknown_type():
     assert refusal(data("x", 2) + layer("Elu", "e", "x")) == (
         "layer 'e' (Elu): there is no layer type 'Elu'; did you mean 'ELU'?"
