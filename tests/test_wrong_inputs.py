@@ -120,6 +120,19 @@ def nothing(_folder):
     pass
 
 
+def windows(line):
+    """A WindowData layer in place of the Data layer, whose window file has a right window and this one."""
+
+    def change(folder):
+        (folder / "windows.txt").write_text(f"# 0\n0.png\n3\n6\n5\n2\n0 0 0 0 4 4\n{line}\n")
+        data = 'data_param { source: "db" batch_size: 4 backend: LMDB }'
+        window_data = 'transform_param { crop_size: 5 } window_data_param { source: "windows.txt" batch_size: 4 }'
+        in_net(data, window_data)(folder)
+        in_net('"Data"', '"WindowData"')(folder)
+
+    return change
+
+
 def mean_of_wrong_size(folder):
     from netcli.snapshots import write_blob
 
@@ -140,6 +153,7 @@ def folder_that_refuses(folder):
 CONV_SETTINGS = NET[NET.index('  type: "Convolution"') : NET.index('}\nlayer {\n  name: "ip2"')]
 PYTHON = 'type: "Python" bottom: "data" top: "conv1" python_param { module: "users_module" layer: "Scaled" }\n'
 TWO_TEST_NETS = 'test_net: "net.prototxt"\n' * 2 + "test_iter: 5\ntest_interval: 2\nmax_iter"
+EXTRACT = ["extract-features", "net.prototxt", "--weights", "tiny.caffemodel"]
 CONVERT = ["convert-images", "/", "list.txt", "new_db"]
 TRAIN_IT = ["train", "solver.prototxt"]
 TEST_IT = ["test", "net.prototxt", "--weights", "tiny.caffemodel"]
@@ -192,6 +206,10 @@ ROWS = [
     ("database that is there already", ["convert-images", "/", "list.txt", "db"], nothing),
     ("image that is not there", ["predict", "deploy.prototxt", "--weights", "tiny.caffemodel", "nowhere.png"], nothing),
     ("mean of what is no database", ["compute-mean", "nowhere_lmdb", "mean.binaryproto"], nothing),
+    ("features of a blob that is not there", [*EXTRACT, "--blob", "conv2=new_db"], nothing),
+    ("features into a database that is there", [*EXTRACT, "--blob", "conv1=db"], nothing),
+    ("window file with a wrong window", TRAIN_IT, windows("1 0.9 3 0 2 4")),
+    ("window beyond its image", TRAIN_IT, windows("1 0.9 0 0 5 5")),
     ("upgrade of a binary file", ["upgrade", "tiny.caffemodel", "new.prototxt"], nothing),
 ]  # fmt: skip
 
