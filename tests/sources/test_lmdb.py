@@ -8,8 +8,6 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from databases import SHARED, make_images, make_lmdb, needs_shared
 from netcli.errors import DataError
@@ -63,20 +61,6 @@ def test_a_damaged_page_is_told(tmp_path):
         reader[0]
 
 
-@settings(max_examples=20, deadline=None)
-@given(data=st.data(), count=st.integers(1, 700))
-def test_any_order_of_reading_gives_the_records_by_their_rank(tmp_path_factory, data, count):
-    path = tmp_path_factory.mktemp("db") / "db"
-    write(path, [(b"%04d" % i, b"value %d" % i) for i in range(count)])
-    wanted = data.draw(st.lists(st.integers(0, count - 1), max_size=20))
-    with LmdbReader(str(path)) as reader:
-        assert len(reader) == count
-        for i in wanted:
-            assert reader[i] == (b"%04d" % i, b"value %d" % i)
-        with pytest.raises(IndexError):
-            reader[count]
-
-
 def test_two_readers_share_one_database_and_the_last_closes_it(tmp_path):
     path = make_lmdb(tmp_path / "db", make_images(3))
     a, b = LmdbReader(path), LmdbReader(path)
@@ -125,11 +109,6 @@ def test_an_empty_file(tmp_path):
 def test_another_file(tmp_path, content):
     (tmp_path / "data.mdb").write_bytes(content)
     assert "is not the data file of an LMDB" in refusal(tmp_path)
-
-
-def test_a_database_without_records(tmp_path):
-    write(tmp_path / "db", [])
-    assert refusal(tmp_path / "db") == f"{tmp_path}/db holds no records"
 
 
 # -- cut off files
@@ -224,19 +203,6 @@ def test_the_map_grows_and_nothing_is_lost(tmp_path, monkeypatch):
     assert contents(tmp_path / "db") == records
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.dictionaries(st.binary(min_size=1, max_size=511), st.binary(max_size=9000), min_size=1, max_size=12))
-def test_any_records_in_any_order_come_back_sorted(tmp_path_factory, records):
-    path = tmp_path_factory.mktemp("db") / "db"
-    write(path, records.items())
-    assert contents(path) == sorted(records.items())
-
-
-def test_a_block_left_by_an_exception_leaves_nothing(tmp_path):
-    write_and_fail(tmp_path / "db", KeyboardInterrupt())
-    assert os.listdir(tmp_path) == []
-
-
 def test_an_existing_database_is_kept_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "db"
     write(path, [(b"old", b"1")])
@@ -251,50 +217,9 @@ def test_an_existing_database_is_kept_until_the_new_one_is_whole(tmp_path):
     assert os.listdir(tmp_path) == ["db"]
 
 
-def test_a_folder_that_is_no_database_is_never_replaced(tmp_path):
-    (tmp_path / "photo.jpg").touch()
-    with pytest.raises(DataError, match="is not an LMDB; it is left alone"):
-        LmdbWriter(str(tmp_path), overwrite=True)
-
-
-def test_what_a_killed_writer_left_is_cleared(tmp_path):
-    (tmp_path / "db.partial").mkdir()
-    (tmp_path / "db.partial" / "data.mdb").write_bytes(b"half")
-    write(tmp_path / "db", [(b"a", b"b")])
-    assert os.listdir(tmp_path) == ["db"]
-
-
-def test_a_folder_of_someone_elses_is_not_cleared(tmp_path):
-    (tmp_path / "db.partial").mkdir()
-    (tmp_path / "db.partial" / "notes").touch()
-    with pytest.raises(DataError, match=r"db can't be made: .*db\.partial holds other files and is left alone"):
-        write(tmp_path / "db", [(b"a", b"b")])
-    assert os.listdir(tmp_path / "db.partial") == ["notes"]
-
-
-def test_two_writers_of_one_database(tmp_path):
-    with LmdbWriter(str(tmp_path / "db")) as first:
-        first.put(b"a", b"b")
-        with pytest.raises(DataError, match="another process is writing it"), LmdbWriter(str(tmp_path / "db")):
-            pass
-    assert contents(tmp_path / "db") == [(b"a", b"b")]
-
-
-def test_a_key_given_twice(tmp_path):
-    with pytest.raises(DataError, match="the key 'a' is given twice"):
-        write(tmp_path / "db", [(b"a", b"1"), (b"a", b"2")])
-    assert os.listdir(tmp_path) == []
-
-
 def test_a_key_that_is_too_long(tmp_path):
     with pytest.raises(DataError, match="a key of 600 bytes is longer than LMDB's 511"):
         write(tmp_path / "db", [(b"k" * 600, b"")])
-
-
-def test_a_folder_that_is_missing_or_closed(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="can't be made: Not a directory"):
-        write(tmp_path / "file" / "db", [])
 
 
 @pytest.mark.parametrize(
