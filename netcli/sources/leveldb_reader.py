@@ -172,7 +172,7 @@ class LevelDbReader:
     """The records of the LevelDB in folder `path`, numbered from 0 in the order of their keys.
 
     LevelDB does not know how many records it has: the first reader of a database in a process reads all of it once,
-    to count them and to see that every block is whole, at the disk's speed or about 500 MB a second; those that
+    to count them and to see that every block is whole, at the speed of the disk up to about 1 GB a second; those that
     follow, while one is open, share what it found.  It remembers a key for each block's worth of records, 64 KB.
     Reading one after the other is a step of an iterator; reading elsewhere costs about a block.
 
