@@ -18,7 +18,7 @@ def test_a_module_imports_only_from_floors_below_its_own():
 
 @pytest.mark.parametrize("module", ["netcli", "netcli.cli.main", "netcli.layers.registry"])
 def test_import_takes_no_library_it_does_not_need(module):
-    heavy = ["cupy", "h5py", "matplotlib", "torch", "lmdb", "PIL"]
+    heavy = ["cupy", "h5py", "matplotlib", "torch", "lmdb", "plyvel", "PIL"]
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
