@@ -16,6 +16,7 @@ from netcli.prototxt.lines import Document
 from netcli.snapshots import SolverState, read_state
 from netcli.training.journal import Journal
 from netcli.training.overrides import set_fields
+from netcli.training.prefix_lock import PrefixLock
 from netcli.training.session import Session, open_session
 from netcli.training.state import is_ours, restore
 from netcli.training.trainer import Trainer
@@ -114,3 +115,23 @@ def _set_threads(wanted: int | None, state: Found | None) -> None:
         wanted = int(state.content.run.threads) or None
     if wanted is not None:
         set_threads(wanted)
+
+
+def hold_prefix(stack: contextlib.ExitStack, document: Document, *, must: bool) -> bool:
+    """Keep other runs from the solver's snapshot_prefix while the stack lasts; returns whether there is no other.
+
+    must: whether a run that has it already is a fault, or a warning.
+    """
+    param = document.message
+    if not (param.snapshot or param.snapshot_after_train):
+        return True
+    lock = stack.enter_context(PrefixLock(param.snapshot_prefix))
+    if lock.held:
+        return True
+    which = f"process {lock.other}" if lock.other else "another process"
+    words = f"{which} is training with the snapshot_prefix {param.snapshot_prefix}: each would write over the other's"
+    if must:
+        place = document.lines.find("snapshot_prefix")
+        raise NetcliError(f"{words}; --set snapshot_prefix=... gives another", place=place)
+    _log.warning("%s", words)
+    return False

@@ -14,7 +14,7 @@ import click
 
 from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
 from netcli.cli.screen import Screen
-from netcli.cli.solver_run import Found, begin, read_found, read_solver_to_train, settle_weights
+from netcli.cli.solver_run import Found, begin, hold_prefix, read_found, read_solver_to_train, settle_weights
 from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
 from netcli.snapshots import newest_state
@@ -95,6 +95,7 @@ def command(
         param = document.message
         if param.HasField("solver_mode") and param.solver_mode == param.GPU:
             screen.say("solver_mode: GPU runs on the CPU; this build of netcli has no GPU engine yet")
+        hold_prefix(stack, document, must=True)
         session, run = begin(
             stack,
             document,
@@ -147,7 +148,9 @@ def _state(document: Document, resume: str | None) -> Found | None:
     if resume is None:
         newest = newest_state(prefix)
         if newest is not None:
-            _log.warning("%s is of an earlier run; --resume without a file takes the highest iteration", newest)
+            _log.warning(
+                "%s is of an earlier run; --resume without a file goes on from it until this run has a snapshot", newest
+            )
         return None
     if resume != NEWEST:
         return read_found(resume)

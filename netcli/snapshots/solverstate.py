@@ -6,6 +6,7 @@ message SolverState { iter = 1  learned_net = 2  history = 3 (BlobProto)  curren
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from netcli.arrays.hdf5 import SIGNATURE
 from netcli.errors import NetcliError, Place, SnapshotError
+from netcli.prototxt import schema
 from netcli.snapshots import solverstate_hdf5, wire
 from netcli.snapshots.atomic import atomic_write
 from netcli.snapshots.blobproto import Encoded, array_of, begins_with, check_size, read_file
@@ -116,22 +118,52 @@ def _check_size(path: str, history: Sequence[tuple[bytes, Encoded]], others: int
 
 
 def newest_state(prefix: str) -> str | None:
-    """The state PREFIX_iter_N.solverstate of the highest N that is whole and whose weights are; None: there is none.
+    """The newest state PREFIX_iter_N.solverstate that is whole and whose weights are; None: there is none.
 
-    Or PREFIX_iter_N.solverstate.h5; of two with the same N the one that was written last.
+    Or PREFIX_iter_N.solverstate.h5.  The newest is of the run that was begun last, as the states themselves tell (see
+    `next_generation`), then of the highest N, then the one that was written last.
     Those passed over are named in warnings.  Raises SnapshotError where the folder can't be looked into.
     """
+    found = [(_generation(path), iteration, _written(path), path) for iteration, path in _states(prefix)]
+    ordered = sorted(found, reverse=True)
+    return next((path for _, iteration, _, path in ordered if _is_whole(iteration, path)), None)
+
+
+def next_generation(prefix: str) -> int:
+    """The number of a run begun anew: one more than those of all that have states behind the prefix, from 0.
+
+    Files of Caffe's, which have no number, count as 0.
+    """
+    return max((_generation(path) for _, path in _states(prefix)), default=-1) + 1
+
+
+def _states(prefix: str) -> list[tuple[int, str]]:
+    """(iteration, path) of each state behind a prefix."""
     folder, stem = os.path.split(prefix)
     form = re.compile(re.escape(stem) + r"_iter_(\d+)\.solverstate(\.h5)?")
     try:
         names = os.listdir(folder or ".")
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return []
     except OSError as fault:
         raise SnapshotError(f"can't be read: {fault.strerror}", place=Place(folder)) from None
-    paths = [(int(match[1]), os.path.join(folder, name)) for name in names if (match := form.fullmatch(name))]
-    ordered = sorted(paths, key=lambda found: (found[0], _written(found[1])), reverse=True)
-    return next((path for iteration, path in ordered if _is_whole(iteration, path)), None)
+    return [(int(match[1]), os.path.join(folder, name)) for name in names if (match := form.fullmatch(name))]
+
+
+def _generation(path: str) -> int:
+    """The number of the run that wrote a state, 0 where it tells none; the history, which may be large, is not read."""
+    run = schema.RunState()
+    try:
+        if begins_with(path, SIGNATURE):
+            return int(solverstate_hdf5.read_run(path).generation)
+        with open(path, "rb") as stream:
+            content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        for number, kind, value in wire.fields(content):
+            if number == RUN and kind == wire.BYTES:
+                run.MergeFromString(bytes(value))
+    except (OSError, ValueError, wire.WireError, DecodeError, NetcliError):  # it is no whole state, or gone
+        return 0
+    return int(run.generation)
 
 
 def _is_whole(iteration: int, path: str) -> bool:

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from netcli.arrays import hdf5
 from netcli.errors import Place, SnapshotError
+from netcli.prototxt import schema
 from netcli.snapshots.atomic import atomic_write
 from netcli.snapshots.content import SolverState
 
@@ -32,13 +33,28 @@ def read(path: str) -> SolverState:
             if not isinstance(history, hdf5.require().Group):
                 raise hdf5.Hdf5Error("is not a whole solver state: it has no group 'history'")
             state.history = [hdf5.numbers(hdf5.dataset(history, str(i))) for i in range(len(history))]
-            if "run" in file:
-                state.run.MergeFromString(hdf5.numbers(hdf5.dataset(file, "run"), np.uint8).tobytes())
+            state.run = _run(file)
     except hdf5.Hdf5Error as fault:
         raise SnapshotError(str(fault), place=Place(path)) from None
     except DecodeError as fault:
         raise SnapshotError(f"is not a solver state, or damaged: {fault}", place=Place(path)) from None
     return state
+
+
+def read_run(path: str) -> Any:
+    """The RunState of a solver state in HDF5, and nothing else; raises SnapshotError."""
+    try:
+        with hdf5.reading(path) as file:
+            return _run(file)
+    except (hdf5.Hdf5Error, DecodeError) as fault:
+        raise SnapshotError(str(fault), place=Place(path)) from None
+
+
+def _run(file: Any) -> Any:
+    run = schema.RunState()
+    if "run" in file:
+        run.MergeFromString(hdf5.numbers(hdf5.dataset(file, "run"), np.uint8).tobytes())
+    return run
 
 
 def _whole(file: Any, name: str) -> int:

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netcli.errors import NetcliError, SnapshotError
-from netcli.snapshots import check_history, check_weights, remove_parts, write_state
+from netcli.snapshots import check_history, check_weights, next_generation, remove_parts, write_state
 from netcli.training.hooks import Hook, Order
 from netcli.training.state import capture
 
@@ -32,8 +32,12 @@ class Snapshots(Hook):
 
     order: ClassVar[Order] = Order.KEEP
 
-    def __init__(self, param: Any) -> None:
-        """param: SolverParameter, its snapshot_prefix filled in."""
+    def __init__(self, param: Any, *, alone: bool = True) -> None:
+        """param: SolverParameter, its snapshot_prefix filled in.
+
+        alone: whether no other run writes behind that prefix, so that half a file there is a killed one's.
+        """
+        self.alone = alone
         self.prefix: str = param.snapshot_prefix
         self.interval: int = param.snapshot
         self.after_train: bool = param.snapshot_after_train
@@ -48,7 +52,8 @@ class Snapshots(Hook):
             weights, state = self._paths("N")
             check_weights(weights, run.net.weights_message, [layer.blobs for layer in run.net.layers], self.write_diff)
             check_history(state, run.solver.history)
-        remove_parts(f"{self.prefix}_iter_")
+        if self.alone:
+            remove_parts(f"{self.prefix}_iter_")
 
     def updated(self, run: Trainer) -> None:
         if self.interval > 0 and run.iteration % self.interval == 0:
@@ -72,6 +77,8 @@ class Snapshots(Hook):
     def save(self, run: Trainer) -> None:
         """Write a snapshot of the run as it is; raises SnapshotError."""
         weights, state = self._paths(run.iteration)
+        if run.generation is None:
+            run.generation = next_generation(self.prefix)
         run.tell("saving", weights, state)
         if run.iteration > run.first:
             # An earlier run's state would name the weights of this one, should it end before it writes its own.

@@ -45,6 +45,7 @@ def _run_state(run: Trainer) -> Any:
     record.loss_window.extend(run.losses)
     train, tests = Position.of(run.net), run.before_tests or [Position.of(net) for net in run.tests]
     record.passes = train.passes
+    record.generation = run.generation or 0
     record.test_passes.extend(test.passes for test in tests)
     for name, position in zip(_net_names(run), [train, *tests], strict=True):
         for layer, records in position.records.items():
@@ -73,6 +74,7 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
         return
     _warn_of_differences(state.run, environment(run.net), path)
     run.losses.extend(state.run.loss_window)
+    run.generation = state.run.generation
     passes = [state.run.passes, *state.run.test_passes]
     # A test net that the run did not have then begins as it would in a new run.
     passes += [0] * (1 + len(run.tests) - len(passes))

@@ -22,6 +22,7 @@ class Trainer:
     loss         of the last iteration: the mean over its iter_size passes
     losses       of the last average_loss iterations
     tests        the test nets, which share the net's weights
+    generation   runs begun anew behind its snapshot_prefix before this one; None: nobody has looked yet
     stopped      the name of what asked for an early stop, such as "SIGINT"
     wants_snapshot  somebody asks for a snapshot before max_iter or the interval says so
     """
@@ -36,6 +37,7 @@ class Trainer:
         self.first = 0  # the iteration this process began at
         self.loss = 0.0
         self.losses: deque[float] = deque(maxlen=solver.param.average_loss)
+        self.generation: int | None = None
         self.stopped: str | None = None
         self.wants_snapshot = False
         self.before_tests: list[Position] | None = None  # while tests run; see Note [Interrupted tests]

@@ -108,8 +108,46 @@ def test_a_fresh_run_over_an_earlier_one_is_told_what_resume_would_take(project,
     _, _, err = netcli("train", project.solver, "-q")
     assert err == (
         f"warning: {project.prefix}_iter_12.solverstate is of an earlier run; "
-        "--resume without a file takes the highest iteration\n"
+        "--resume without a file goes on from it until this run has a snapshot\n"
     )
+
+
+def test_resume_goes_on_with_the_run_that_was_begun_last(project, netcli):
+    netcli("train", project.solver, "-q")
+    netcli("train", project.solver, "-q", "--set", "max_iter=7")
+    states = {i: read_state(f"{project.prefix}_iter_{i}.solverstate").run.generation for i in (5, 7, 10, 12)}
+    assert states == {5: 1, 7: 1, 10: 0, 12: 0}
+    status, out, _ = netcli("train", project.solver, "--resume")
+    assert status == 0
+    assert "trained 5 iterations in " in out
+    assert read_state(f"{project.prefix}_iter_12.solverstate").run.generation == 1
+
+
+def test_two_runs_with_one_prefix(project, netcli):
+    project.write("max_iter: 1000000 display: 0")
+    process = start(project)
+    until_there(project.folder / "tiny_iter_10.solverstate", process)
+    status, out, err = netcli("train", project.solver, "-q")
+    lines = project.solver.read_text().splitlines()
+    line = 1 + next(number for number, text in enumerate(lines) if text.startswith("snapshot_prefix"))
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == (
+        f"netcli: {project.solver}:{line}: process {process.pid} is training "
+        f"with the snapshot_prefix {project.prefix}: "
+        "each would write over the other's; --set snapshot_prefix=... gives another"
+    )
+    assert netcli("train", project.solver, "-q", "--set", "snapshot_prefix=other", "--set", "max_iter=2")[0] == 0
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert not list(project.folder.glob("*.lock"))
+
+
+def test_a_solver_from_a_pipe(project, netcli):
+    reading, writing = os.pipe()
+    os.write(writing, project.solver.read_bytes())
+    os.close(writing)
+    assert netcli("train", f"/dev/fd/{reading}", "-q")[0] == 0
+    os.close(reading)
 
 
 def test_weights_to_begin_with(project, netcli):

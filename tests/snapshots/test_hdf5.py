@@ -15,7 +15,15 @@ from netcli.arrays import hdf5
 from netcli.blob import Blob
 from netcli.errors import NetcliError, SnapshotError
 from netcli.prototxt import schema
-from netcli.snapshots import SolverState, newest_state, read_state, read_weights, write_state, write_weights
+from netcli.snapshots import (
+    SolverState,
+    newest_state,
+    next_generation,
+    read_state,
+    read_weights,
+    write_state,
+    write_weights,
+)
 from netcli.snapshots.caffemodel_hdf5 import check_names
 
 
@@ -284,6 +292,13 @@ def test_the_newest_of_both_formats(tmp_path, caplog, monkeypatch):
     assert newest_state(prefix) == str(binary)
     later = snapshot(tmp_path, 30, ".h5", 1000)
     assert newest_state(prefix) == str(later)
+    newer = read_state(str(h5))
+    newer.run.generation = 1  # of a run begun later
+    write_state(str(h5), newer)
+    assert (newest_state(prefix), next_generation(prefix)) == (str(h5), 2)
+    newer.run.generation = 0
+    write_state(str(h5), newer)
+    os.utime(h5, (3000, 3000))
     later.with_name("run_iter_30.caffemodel.h5").write_bytes(b"")
     assert newest_state(prefix) == str(binary)
     assert caplog.messages[-1].startswith("passed over the snapshot of iteration 30: ")

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from netcli.blob import Blob
 from netcli.errors import SnapshotError
 from netcli.prototxt import schema
-from netcli.snapshots import SolverState, newest_state, read_state, read_weights, write_state, write_weights
+from netcli.snapshots import (
+    SolverState,
+    newest_state,
+    next_generation,
+    read_state,
+    read_weights,
+    write_state,
+    write_weights,
+)
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "solvers"
 
@@ -126,6 +134,23 @@ def test_the_newest_whole_one(tmp_path, caplog):
     ]
     paths[10][1].unlink()
     assert newest_state(prefix) == str(paths[9][0])
+
+
+def test_a_run_begun_later_is_newer_whatever_its_iteration(tmp_path):
+    prefix = str(tmp_path / "run")
+    assert next_generation(prefix) == 0
+    snapshot(tmp_path, 900)
+    assert next_generation(prefix) == 1
+    for iteration, generation in ((10, 1), (500, 1), (20, 2)):
+        path, _ = snapshot(tmp_path, iteration)
+        later = read_state(str(path))
+        later.run.generation = generation
+        write_state(str(path), later)
+    (tmp_path / "run_iter_800.solverstate").write_bytes(b"")  # what Caffe leaves on a full disk
+    assert next_generation(prefix) == 3
+    assert newest_state(prefix) == f"{prefix}_iter_20.solverstate"
+    (tmp_path / "run_iter_20.solverstate").unlink()
+    assert newest_state(prefix) == f"{prefix}_iter_500.solverstate"
 
 
 @pytest.mark.parametrize("name", ["adadelta", "adam", "sgd_step", "sgd_multistep_l1"])

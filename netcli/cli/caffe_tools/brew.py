@@ -12,7 +12,7 @@ from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.cli.caffe_tools.call import Call, warn_of_gpu
 from netcli.cli.caffe_tools.gflags import Flag
-from netcli.cli.solver_run import begin, read_found, read_solver_to_train, settle_weights
+from netcli.cli.solver_run import begin, hold_prefix, read_found, read_solver_to_train, settle_weights
 from netcli.cli.target import PHASES
 from netcli.cli.time import Times, measure
 from netcli.errors import NetcliError, suggestion
@@ -76,6 +76,7 @@ def train(call: Call) -> int:
     weights = settle_weights(document, [text] if (text := flags.text("weights")) else [])
     state = read_found(path) if (path := flags.text("snapshot")) else None
     with contextlib.ExitStack() as stack:
+        alone = hold_prefix(stack, document, must=False)
         session, run = begin(
             stack,
             document,
@@ -87,7 +88,9 @@ def train(call: Call) -> int:
             allow_python=flags.is_on("allow_python"),
         )
         # A loss that is no number ends no run of Caffe's; a script may count on its last snapshot.
-        run.add([Guard(session.rebuild, stop=False), Signals(effects), CaffeLog(call.log), Snapshots(param)])
+        run.add(
+            [Guard(session.rebuild, stop=False), Signals(effects), CaffeLog(call.log), Snapshots(param, alone=alone)]
+        )
         call.log.say("caffe.cpp:248", "Starting Optimization")
         run.train()
     return 128 + signal.SIGTERM if run.stopped == "SIGTERM" else 0
