@@ -72,7 +72,8 @@ def main() -> None:
     except click.ClickException as fault:
         fault.show()
         sys.exit(fault.exit_code)
-    except click.Abort:
+    except click.Abort as stop:
+        click.echo(f"netcli: {str(stop.__cause__ or '') or 'interrupted'}", err=True)
         sys.exit(130)
     except NetcliError as fault:
         click.echo(f"netcli: {fault}", err=True)

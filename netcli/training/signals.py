@@ -19,6 +19,7 @@ from netcli.training.hooks import Hook, Order
 if TYPE_CHECKING:
     from netcli.training.trainer import Trainer
 
+AT_ONCE = "stopped at once by a second SIGINT, without a snapshot"
 EFFECTS = ("stop", "snapshot", "none")
 
 
@@ -58,6 +59,6 @@ class Signals(Hook):
         name = signal.Signals(number).name
         if name == "SIGINT" and self.effects[name] == "stop":
             if self._interrupted:  # whoever presses ctrl-C twice waits neither for the batch nor for the snapshot
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(AT_ONCE)
             self._interrupted = True
         self._pending.append(name)

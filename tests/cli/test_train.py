@@ -29,7 +29,8 @@ def start(project, *options, **more):
 
 
 def until_there(path, process):
-    while not path.exists():
+    """Until a file is there, and something in it."""
+    while not (path.exists() and path.stat().st_size):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
 
@@ -273,6 +274,17 @@ def test_a_stop_by_a_signal(project, name, status):
     state = newest_state(str(project.prefix))
     assert f"stopped by {name} at iteration {read_state(state).iteration} of 1000000; --resume goes on" in out
     assert state in out
+
+
+def test_a_second_interrupt_ends_at_once_with_a_word(project, netcli, monkeypatch):
+    def update(run):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("netcli.training.trainer.Trainer.update", update)
+    status, _, err = netcli("train", project.solver, "-q")
+    assert (status, err.strip()) == (130, "netcli: stopped at once by a second SIGINT, without a snapshot")
+    assert not list(project.folder.glob("tiny_iter_*"))
 
 
 def test_a_full_disk(project):

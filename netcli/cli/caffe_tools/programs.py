@@ -33,6 +33,14 @@ PROGRAMS = {
         2,
         tools.COMPUTE_IMAGE_MEAN,
     ),
+    "extract_features": Program(
+        "extract_features WEIGHTS NET BLOB[,BLOB...] DB[,DB...] BATCHES BACKEND [CPU|GPU] [DEVICE_ID=0]",
+        "Stores what blobs of a net hold in databases.",
+        tools.extract_features,
+        6,
+        8,
+        logs_to_stderr=False,
+    ),
     **{
         f"upgrade_{kind}_proto_{form}": Program(
             f"upgrade_{kind}_proto_{form} FILE_IN FILE_OUT",

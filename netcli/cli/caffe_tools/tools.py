@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from netcli.cli import compute_mean, convert_images
-from netcli.cli.caffe_tools.call import Call, run_ours
+from netcli.cli import extract_features as ours
+from netcli.cli.caffe_tools.call import Call, run_ours, warn_of_gpu
 from netcli.cli.caffe_tools.gflags import Flag
 from netcli.cli.upgrade import upgraded, write
 from netcli.errors import NetcliError, Place
@@ -51,6 +52,27 @@ def compute_image_mean(call: Call) -> int:
     for channel, line in enumerate(lines):
         value = line.partition(": ")[2]
         call.log.say("compute_image_mean.cpp:119", f"mean_value channel [{channel}]: {value}")
+    return 0
+
+
+def extract_features(call: Call) -> int:
+    """Store what blobs of a net hold in databases."""
+    weights, net, blobs, databases, batches, backend, *device = call.words
+    names, folders = blobs.split(","), databases.split(",")
+    if len(names) != len(folders):
+        raise NetcliError(f"there are {len(names)} blobs, {blobs}, for {len(folders)} databases, {databases}")
+    if not batches.isdigit():
+        raise NetcliError(f"the number of batches is a whole one, and not '{batches}'")
+    if device[:1] == ["GPU"]:
+        warn_of_gpu("GPU")
+    else:
+        call.log.say("extract_features.cpp:62", "Using CPU", "E")
+    pairs = [f"--blob={name}={folder}" for name, folder in zip(names, folders, strict=True)]
+    arguments = [*pairs, f"--weights={weights}", f"--batches={batches}", f"--backend={backend}", "--", net]
+    call.log.say("extract_features.cpp:133", "Extracting Features", "E")
+    for line in run_ours(ours.command, arguments):
+        call.log.say("extract_features.cpp:176", line, "E")
+    call.log.say("extract_features.cpp:181", "Successfully extracted the features!", "E")
     return 0
 
 
