@@ -93,7 +93,7 @@ def test_golden(name, engine):
 
 
 def test_all_cases_are_there():
-    assert len(list(FOLDER.glob("*.npz"))) == 121
+    assert len(list(FOLDER.glob("*.npz"))) == 225
 
 
 def test_the_comparison_can_fail():
