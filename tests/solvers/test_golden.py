@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent.parent / "golden" / "solvers"
 RUNS = {path.parent.name: path.parent for path in sorted(HERE.glob("*/final.npz"))}
 MORE = ("adadelta", "adagrad", "adam", "nesterov", "rmsprop")
 # RMSProp divides by the root of a history that begins at 0: its first steps are large and spread rounding fast.
-FIRST = {"rmsprop": (5, 2e-3)}
+FIRST = {"rmsprop": (5, 2e-3), "rmsprop_multistep": (5, 2e-3)}
 
 
 class Losses(Hook):
@@ -92,6 +92,13 @@ def test_from_a_snapshot_of_caffe(name, tmp_path, monkeypatch):
     # Caffe begins its data anew after a restore; the runs were made so.
     source = folder(name)
     losses, _ = train(source, tmp_path, monkeypatch, "auto", 30, "snap_iter_20.solverstate")
+    np.testing.assert_allclose(losses, np.load(source / "final.npz")["losses"][20:30], rtol=0, atol=1e-4)
+
+
+def test_from_a_snapshot_of_caffe_in_hdf5(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    source = folder("adagrad_l1")
+    losses, _ = train(source, tmp_path, monkeypatch, "auto", 30, "snaph_iter_20.solverstate.h5")
     np.testing.assert_allclose(losses, np.load(source / "final.npz")["losses"][20:30], rtol=0, atol=1e-4)
 
 
