@@ -17,7 +17,7 @@ from netcli.cli.caffe_tools.programs import MAIN, PROGRAMS
 from netcli.errors import NetcliError
 from netcli.training.journal import Journal
 
-ENDINGS = (".py", ".bin", ".example", ".py.example")  # of files that are these programs
+ENDINGS = (".bin", ".example", ".py")  # of files that are these programs, one behind the other
 SEVERITIES = {logging.WARNING: "W", logging.ERROR: "E"}
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import click
 
+from netcli.cli.caffe_tools.call import warn_of_gpu
+
 _log = logging.getLogger("netcli")
 
 
@@ -134,7 +136,7 @@ def run(name: str, arguments: Sequence[str], folder: str) -> int:
         value = given[option.name]
         if option.name == "gpu":
             if value:
-                _log.warning("--gpu: this build of netcli has no GPU engine yet; it runs on the CPU")
+                warn_of_gpu("--gpu")
         elif option.switch:
             ours += [option.now] if value else []
         else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from netcli.cli import compute_mean, convert_images
 from netcli.cli import extract_features as ours
-from netcli.cli.caffe_tools.call import Call, run_ours, warn_of_gpu
+from netcli.cli.caffe_tools.call import NO_GPU, Call, run_ours
 from netcli.cli.caffe_tools.gflags import Flag
 from netcli.cli.upgrade import upgraded, write
 from netcli.errors import NetcliError, Place
@@ -63,15 +65,16 @@ def extract_features(call: Call) -> int:
         raise NetcliError(f"there are {len(names)} blobs, {blobs}, for {len(folders)} databases, {databases}")
     if not batches.isdigit():
         raise NetcliError(f"the number of batches is a whole one, and not '{batches}'")
-    if device[:1] == ["GPU"]:
-        warn_of_gpu("GPU")
-    else:
-        call.log.say("extract_features.cpp:62", "Using CPU", "E")
+    # Those of its lines that are to be seen are errors in name, for only they go to stderr.
+    cpu = f"GPU: {NO_GPU}" if device[:1] == ["GPU"] else "Using CPU"
+    call.log.say("extract_features.cpp:62", cpu, "E")
     pairs = [f"--blob={name}={folder}" for name, folder in zip(names, folders, strict=True)]
     arguments = [*pairs, f"--weights={weights}", f"--batches={batches}", f"--backend={backend}", "--", net]
     call.log.say("extract_features.cpp:133", "Extracting Features", "E")
     for line in run_ours(ours.command, arguments):
-        call.log.say("extract_features.cpp:176", line, "E")
+        if told := re.search(r": (\d+) records of '(.*)', ", line):
+            text = f"Extracted features of {told[1]} query images for feature blob {told[2]}"
+            call.log.say("extract_features.cpp:176", text, "E")
     call.log.say("extract_features.cpp:181", "Successfully extracted the features!", "E")
     return 0
 
