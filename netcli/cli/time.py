@@ -96,15 +96,15 @@ def measure(net: Net, iterations: int) -> Times:
 
 
 def table_lines(net: Net, times: Times) -> list[str]:
-    """The table of layers, in the net's order, with the passes below."""
+    """The table of layers, in the net's order, with the passes below; of a layer whose work another does, which."""
 
     def milliseconds(seconds: float) -> str:
         return f"{seconds / times.iterations * 1e3:.3f}"
 
     head = ["layer", "type", "forward ms"]
     found = [
-        [layer.name, layer.type, milliseconds(forward)]
-        for layer, forward in zip(net.layers, times.forward, strict=True)
+        [layer.name, layer.type, milliseconds(forward) if by == i else f"in {net.layers[by].name}"]
+        for i, (layer, forward, by) in enumerate(zip(net.layers, times.forward, net.done_by, strict=True))
     ]
     sums = ["", "", milliseconds(times.forward_pass)]
     if net.gradients:
@@ -136,10 +136,13 @@ def json_text(net: Net, times: Times, engine: str) -> str:
                 {
                     "name": layer.name,
                     "type": layer.type,
+                    "done_by": net.layers[by].name,
                     "forward_ms": milliseconds(forward),
                     "backward_ms": milliseconds(backward),
                 }
-                for layer, forward, backward in zip(net.layers, times.forward, times.backward, strict=True)
+                for layer, by, forward, backward in zip(
+                    net.layers, net.done_by, times.forward, times.backward, strict=True
+                )
             ],
             "forward_ms": milliseconds(times.forward_pass),
             "backward_ms": milliseconds(times.backward_pass),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,28 @@ TRAIN, TEST = 0, 1  # Phase in caffe.proto
 Arity = int | tuple[int, int | None]  # exactly, or at least and at most (None: any number)
 
 LAYERS: dict[str, type[Layer]] = {}
+
+
+class Absorbed(Enum):
+    """How much of the next layer's work a layer does beside its own; see `Layer.absorb`."""
+
+    NOTHING = 0
+    FORWARD = 1  # its backward stays its own, and finds in the top what it would have written there
+    ALL = 2
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Where a layer may absorb the one that reads its only top.
+
+    backward: whether both run backward (else neither does)
+    whole: whether the next layer's backward may be taken over too: it is not run, or all bottoms want their diffs
+    in_place: whether the next layer writes over this one's top; else the top is left out, and nobody sees it
+    """
+
+    backward: bool
+    whole: bool
+    in_place: bool
 
 
 @dataclass
@@ -80,6 +103,8 @@ class Layer:
     is_loss: ClassVar[bool] = False  # the first top weighs 1 in the loss unless loss_weight says otherwise; and a
     # loss layer with too few tops named gets one of its own, as Caffe's AutoTopBlobs
     in_place: ClassVar[bool] = False  # a top may be the bottom itself
+    reads_bottom: ClassVar[bool] = False  # an in-place layer whose backward needs what the bottom was
+    reads_top: ClassVar[bool] = True  # whether its backward may look at the data of its tops
     no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels), -1 being the last; None:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
@@ -118,6 +143,16 @@ class Layer:
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         """The shapes of the tops; a pure function of the bottoms' and of the parameters."""
         raise NotImplementedError(f"{type(self).__name__} gives neither top_shapes nor reshape")
+
+    def absorb(self, following: Layer, chance: Chance) -> Absorbed:
+        """Do the next layer's work too from the next `reshape` on, where both together are less; see `Absorbed`.
+
+        Its top is then this one's, its parameters' gradients are given to its own blobs.
+        """
+        return Absorbed.NOTHING
+
+    def release(self) -> None:
+        """Do its own work alone from the next `reshape` on."""
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute the tops' data."""

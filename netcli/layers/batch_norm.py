@@ -7,11 +7,12 @@ Shift", ICML 2015, arXiv:1502.03167.  Same results as Caffe's batch_norm_layer.c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
-from netcli.layers.base import layer
+from netcli.layers.base import Absorbed, Chance, Layer, layer
 from netcli.layers.neuron import Neuron
 
 
@@ -32,9 +33,13 @@ class BatchNorm(Neuron):
             engine, use_weight_bias, bias_term  change nothing: without a filler, Intel Caffe's have no scale either
 
     Forks have scale and shift in here too; instead of theirs a Scale layer with bias_term goes behind.
+    It absorbs such a Scale and, where it normalises by the batch, a ReLU.
     """
 
+    reads_top = False
     statistics = True
+    scale: Layer | None  # the layers it has absorbed
+    relu: Layer | None
     reads_bottom = True
     fork_fields = ("engine", "use_weight_bias", "bias_term")
 
@@ -52,6 +57,7 @@ class BatchNorm(Neuron):
         self.use_global = self.p.use_global_stats if self.p.HasField("use_global_stats") else not self.train
         for size in (self.channels, self.channels, 1):
             self.add_blob((size,))
+        self.release()
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if bottom_shapes[0][1:2] != (self.channels,):
@@ -61,10 +67,32 @@ class BatchNorm(Neuron):
             )
         return bottom_shapes
 
+    def absorb(self, following: Layer, chance: Chance) -> Absorbed:
+        if not chance.whole or self.relu is not None:
+            return Absorbed.NOTHING
+        if following.type == "Scale" and self.scale is None and _is_of_channels(following, self.channels):
+            self.scale = following
+            return Absorbed.ALL
+        if following.type == "ReLU" and not self.use_global and following.p.negative_slope == 0:
+            self.relu = following
+            return Absorbed.ALL
+        return Absorbed.NOTHING
+
+    def release(self) -> None:
+        self.scale = self.relu = None
+
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        self.plan = self.ops.batch_norm(bottom[0].shape, self.p.eps, self.use_global, self.dtype)
-        self.mean, self.var = self.xp.zeros((2, self.channels), self.dtype)
+        self.plan = self.ops.batch_norm(
+            bottom[0].shape,
+            self.p.eps,
+            self.use_global,
+            self.scale is not None,
+            self.relu is not None,
+            self.dtype,
+        )
+        self.mean, self.var, self._shift = self.xp.zeros((3, self.channels), self.dtype)
+        self._dscale, self._dshift = self.xp.zeros((2, self.channels), self.dtype)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         mean_sum, var_sum, s = (blob.data for blob in self.blobs)
@@ -74,7 +102,7 @@ class BatchNorm(Neuron):
             self.xp.multiply(var_sum, factor, out=self.var)
         else:
             self.keep(bottom, top)
-        self.plan.forward(bottom[0].data, self.mean, self.var, top[0].data)
+        self.plan.forward(bottom[0].data, self.mean, self.var, *self._affine(), top[0].data)
         if not self.use_global:
             m = bottom[0].count // self.channels
             for total, value in ((mean_sum, self.mean), (var_sum, self.var * (m / (m - 1) if m > 1 else 1)), (s, 1)):
@@ -84,4 +112,23 @@ class BatchNorm(Neuron):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             x = bottom[0].data if self.use_global else self.kept(bottom, top)
-            self.plan.backward(x, self.mean, self.var, top[0].diff, bottom[0].diff)
+            scale, _ = self._affine()
+            dscale, dshift = (None, None) if scale is None else (self._dscale, self._dshift)
+            self.plan.backward(x, self.mean, self.var, scale, top[0].diff, bottom[0].diff, dscale, dshift)
+            if self.scale is not None:
+                for index, (blob, gradient) in enumerate(zip(self.scale.blobs, (dscale, dshift), strict=False)):
+                    if self.scale.learns(index):
+                        blob.add_gradient(gradient)
+
+    def _affine(self) -> tuple[Any, Any]:
+        """Scale and shift of the layer absorbed."""
+        if self.scale is None:
+            return None, None
+        scale, *shift = self.scale.blobs
+        return scale.data, shift[0].data if shift else self._shift
+
+
+def _is_of_channels(scale: Layer, channels: int) -> bool:
+    """Whether a Scale layer has one factor of its own for each channel."""
+    shapes = [blob.shape for blob in scale.blobs]
+    return len(scale.param.bottom) == 1 and scale.p.axis == 1 and shapes in ([(channels,)], [(channels,)] * 2)

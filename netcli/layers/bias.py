@@ -20,6 +20,8 @@ class Bias(Along):
             filler          of b; default constant 0
     """
 
+    reads_top = False
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(bottom) == 1:
             self.add_blob(self.blob_shape(bottom), self.p.filler, "bias_param.filler")

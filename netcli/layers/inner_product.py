@@ -21,6 +21,7 @@ class InnerProduct(Layer):
             engine, negative_slope  change nothing; the latter is of a ReLU that is refused itself
     """
 
+    reads_top = False
     fork_fields = ("engine", "negative_slope")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -19,7 +19,6 @@ class Neuron(Layer):
     """
 
     in_place = True
-    reads_bottom: ClassVar[bool] = False
 
     def __init__(self, param: Any, context: Context) -> None:
         super().__init__(param, context)

@@ -24,6 +24,7 @@ class Scale(Along):
             bias_filler     default constant 0
     """
 
+    reads_top = False
     reads_bottom = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

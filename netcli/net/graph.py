@@ -53,8 +53,13 @@ class Graph:
         return len(self.blob_names) - 1
 
 
-def wire(document: Document) -> Graph:
-    """The graph of a net (NetParameter) whose splits are in; checks names, arity and weights, no shape."""
+def wire(document: Document, apart: bool = False) -> Graph:
+    """The graph of a net (NetParameter) whose splits are in; checks names, arity and weights, no shape.
+
+    apart: layers in place whose backward needs what they write over get a top of their own, under the same name,
+        where no other layer's backward could tell.  (Caffe's in-place layers may read in backward what another has
+        written there meanwhile; so do ours.)
+    """
     graph = Graph()
     current: dict[str, int] = {}  # blob of each name
     unread: dict[str, tuple[int, int]] = {}  # the top (layer, index) that nobody has read yet
@@ -69,7 +74,7 @@ def wire(document: Document) -> Graph:
                 bottoms.append(current[name])
             tops = []
             for j, name in enumerate(message.top):
-                tops.append(_top(graph, layer, cls, j, bottoms, current))
+                tops.append(_top(graph, layer, cls, j, bottoms, current, apart))
                 current[name] = tops[-1]
                 unread[name] = (number, j)
             if message.type == "Input":
@@ -92,13 +97,21 @@ def wire(document: Document) -> Graph:
 
 
 def _top(
-    graph: Graph, layer: Document, cls: type[Layer], j: int, bottoms: Sequence[int], current: dict[str, int]
+    graph: Graph,
+    layer: Document,
+    cls: type[Layer],
+    j: int,
+    bottoms: Sequence[int],
+    current: dict[str, int],
+    apart: bool,
 ) -> int:
     """The blob of top j: its bottom's where the layer writes over that, a new one otherwise."""
     name = layer.message.top[j]
     if j < len(bottoms) and name == layer.message.bottom[j]:
         # A layer that can't write over its bottom gets a top of its own under the same name.
-        return bottoms[j] if cls.in_place else graph.blob(name)
+        if cls.in_place and not (apart and cls.reads_bottom and _is_forgotten(graph, bottoms[j])):
+            return bottoms[j]
+        return graph.blob(name)
     if name in current:
         maker = next((n for n in graph.nodes if current[name] in n.tops), None)
         if maker is None:
@@ -111,6 +124,11 @@ def _top(
         fault.at(layer.lines.place("top", j))
         raise fault
     return graph.blob(name)
+
+
+def _is_forgotten(graph: Graph, blob: int) -> bool:
+    """Whether the backward of no layer that has written a blob reads what it wrote."""
+    return not any(node.cls.reads_top for node in graph.nodes if blob in node.tops)
 
 
 def loss_weights(cls: type[Layer], given: Sequence[float], tops: int) -> list[float]:

@@ -24,6 +24,7 @@ from netcli.arrays.device import ALIGNMENT, Device
 from netcli.blob import Blob, Buffer
 from netcli.layers.base import Layer
 from netcli.net.gradients import Backward
+from netcli.net.joining import Run
 
 
 @dataclass
@@ -87,15 +88,15 @@ class MemoryPlan:
 
 def make_plan(
     layers: Sequence[Layer],
-    bottoms: Sequence[Sequence[Blob]],
-    tops: Sequence[Sequence[Blob]],
     backward: Sequence[Backward],
+    runs: Sequence[Run],
     kept: Iterable[Blob],
     share: bool,
 ) -> MemoryPlan:
     """The plan of a net.
 
     backward  of each layer; a net that never runs backward has none that runs
+    runs      what is done for each layer
     kept      blobs with memory of their own
     share     False: all have
     """
@@ -112,8 +113,7 @@ def make_plan(
 
     mine = {id(buffer) for layer in layers for b in layer.blobs for buffer in (b.data_buffer, b.diff_buffer)}
     apart = mine | {id(buffer) for blob in kept for buffer in (blob.data_buffer, blob.diff_buffer)}
-    data = _data_lives(bottoms, tops, backward)
-    diffs = _diff_lives(bottoms, tops, backward)
+    data, diffs = _data_lives(runs), _diff_lives(runs)
     plan.activations = sum(life.buffer.nbytes for key, life in data.items() if key not in mine)
     plan.diffs = sum(life.buffer.nbytes for key, life in diffs.items() if key not in mine)
     lives = {**data, **diffs}
@@ -128,28 +128,24 @@ def _use(lives: dict[int, Life], buffer: Buffer, time: int) -> None:
     life.first, life.last = min(life.first, time), max(life.last, time)
 
 
-def _data_lives(
-    bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]
-) -> dict[int, Life]:
+def _data_lives(runs: Sequence[Run]) -> dict[int, Life]:
     lives: dict[int, Life] = {}
-    for i, (bottom, top, run) in enumerate(zip(bottoms, tops, backward, strict=True)):
-        for blob in (*bottom, *top):
+    for i, run in enumerate(runs):
+        for blob in (*run.bottoms, *run.tops):
             _use(lives, blob.data_buffer, i)
-            if run.runs:
-                _use(lives, blob.data_buffer, 2 * len(backward) - 1 - i)
+            if run.backward.runs:
+                _use(lives, blob.data_buffer, 2 * len(runs) - 1 - i)
     return lives
 
 
-def _diff_lives(
-    bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]
-) -> dict[int, Life]:
+def _diff_lives(runs: Sequence[Run]) -> dict[int, Life]:
     lives: dict[int, Life] = {}
-    for i, (bottom, top, run) in enumerate(zip(bottoms, tops, backward, strict=True)):
-        if run.runs:
-            written = [b for b, propagates in zip(bottom, run.propagate, strict=True) if propagates]
-            read = [t for t, arrives in zip(top, run.arrives, strict=True) if arrives]
+    for i, run in enumerate(runs):
+        if run.backward.runs:
+            written = [b for b, propagates in zip(run.bottoms, run.backward.propagate, strict=True) if propagates]
+            read = [t for t, arrives in zip(run.tops, run.backward.arrives, strict=True) if arrives]
             for blob in (*written, *read):
-                _use(lives, blob.diff_buffer, 2 * len(backward) - 1 - i)
+                _use(lives, blob.diff_buffer, 2 * len(runs) - 1 - i)
     return lives
 
 

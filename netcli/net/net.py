@@ -17,6 +17,7 @@ from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
 from netcli.net.gradients import plan_backward
 from netcli.net.graph import placed, wire
+from netcli.net.joining import alone, join
 from netcli.net.memory import MemoryPlan, make_plan
 from netcli.net.rules import net_state, select_layers
 from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
@@ -80,7 +81,8 @@ class Net:
             phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder, gradients=self.gradients
         )
 
-        graph = wire(self.document)
+        # A copy of what is written over is what a blob of its own is, but has no place in the memory plan.
+        graph = wire(self.document, apart=self.gradients and keep_blobs is not True)
         self.layer_names = [node.name for node in graph.nodes]
         self.inputs, self.outputs = graph.inputs, graph.outputs
         self.bottom_names = [[graph.blob_names[b] for b in node.bottoms] for node in graph.nodes]
@@ -108,7 +110,12 @@ class Net:
                 run.runs &= self.gradients
             self._arena: Any = None
             self._share = keep_blobs is not True
-            self._plan()
+            self._runs = alone(self.bottoms, self.tops, self._backward)
+            self._is_joined = self._wants_forward = False
+            if self._share:
+                self.join()
+            else:
+                self._plan()
             if not dry:
                 self._fill(shared)
                 self._arena = self.memory.take(self.context.device)
@@ -133,6 +140,41 @@ class Net:
             if count > 1 and any(layer.blobs for layer in self.layers if layer.name == name):
                 log.warning("%d layers are named '%s'; weights are loaded into the first of them only", count, name)
 
+    def join(self) -> None:
+        """Let layers do the work of others where nobody looks at the blobs between; see Note [Joined layers].
+
+        For whole passes: with keep_blobs=True ranges of layers want `part` before.
+        """
+        if self._is_joined:
+            return
+        named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
+        names = self.blobs if self.keep_blobs is True else (*self.outputs, *named)
+        self._runs = join(self.layers, self.bottoms, self.tops, self._backward, [self.blobs[name] for name in names])
+        self._is_joined = True
+        self._reshape_joined()
+        self._plan()
+
+    def part(self) -> None:
+        """Let each layer do its own work again; the next backward wants a forward before it."""
+        if not self._is_joined:
+            return
+        for i in self._joined:
+            self.layers[i].release()
+        self._reshape_joined()
+        self._runs = alone(self.bottoms, self.tops, self._backward)
+        self._is_joined = False
+        self._wants_forward = True
+        self._plan()
+
+    @property
+    def _joined(self) -> set[int]:
+        """The layers that do another's work too."""
+        return {run.by for i, run in enumerate(self._runs) if run.by != i}
+
+    def _reshape_joined(self) -> None:
+        for i in self._joined:
+            self.layers[i].reshape(self.bottoms[i], self.tops[i])
+
     def _plan(self) -> None:
         """Plan memory for the present shapes, and lay out what the passes run through."""
         self._losses = [
@@ -143,23 +185,23 @@ class Net:
         ]
         self._zero_diffs = [
             blob
-            for top, run in zip(self.tops, self._backward, strict=True)
-            for blob, arrives in zip(top, run.arrives, strict=True)
-            if run.runs and not arrives
+            for run in self._runs
+            for blob, arrives in zip(run.tops, run.backward.arrives, strict=True)
+            if run.backward.runs and not arrives
         ]
         named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
         kept = [self.blobs[name] for name in (*self.outputs, *named)]
         kept += [blob for _, blob, _ in self._losses] + self._zero_diffs
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
-        self.memory: MemoryPlan = make_plan(self.layers, self.bottoms, self.tops, self._backward, kept, self._share)
+        self.memory: MemoryPlan = make_plan(self.layers, self._backward, self._runs, kept, self._share)
         self._forward_steps = [
-            (layer.forward, bottom, top, [(blob, blob.shape) for blob in top])
-            for layer, bottom, top in zip(self.layers, self.bottoms, self.tops, strict=True)
+            (layer.forward, run.bottoms, run.tops, [(blob, blob.shape) for blob in run.tops]) if run.forward else None
+            for layer, run in zip(self.layers, self._runs, strict=True)
         ]
-        self._shapes = [each for *_, shapes in self._forward_steps for each in shapes]
+        self._shapes = [(blob, blob.shape) for top in self.tops for blob in top]
         self._backward_steps = [
-            (layer.backward, top, run.propagate, bottom) if run.runs else None
-            for layer, run, bottom, top in zip(self.layers, self._backward, self.bottoms, self.tops, strict=True)
+            (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
+            for layer, run in zip(self.layers, self._runs, strict=True)
         ]
 
     def _fill(self, shared: Collection[int]) -> None:
@@ -177,14 +219,17 @@ class Net:
         A part of the layers only makes sense with keep_blobs=True, since others may have used the memory.
         Blobs that were given another shape since the last pass are followed then too.
         """
+        stop = len(self.layers) if end is None else end + 1
         if self.keep_blobs is True and any(blob.shape is not shape for blob, shape in self._shapes):
             self._reshape(0)
-        stop = len(self.layers) if end is None else end + 1
         i = start
         try:
             with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
                 for i in range(start, stop):
-                    forward, bottom, top, shapes = self._forward_steps[i]
+                    step = self._forward_steps[i]
+                    if step is None:
+                        continue
+                    forward, bottom, top, shapes = step
                     forward(bottom, top)
                     for blob, shape in shapes:
                         if blob.shape is not shape:
@@ -195,6 +240,8 @@ class Net:
                 raise
         if stop == len(self.layers):
             self.context.passes += 1
+        if start == 0:
+            self._wants_forward = False
         loss = 0.0
         for i, blob, weight in self._losses:
             if start <= i < stop:
@@ -206,6 +253,8 @@ class Net:
         """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""
         if not self.gradients:
             raise ValueError("this net was built with gradients=False")
+        if self._wants_forward:
+            raise ValueError("a backward wants a forward before it: the last one was that of joined layers")
         start = len(self.layers) - 1 if start is None else start
         if self.keep_blobs is not True:
             for i, blob, weight in self._losses:
@@ -263,6 +312,11 @@ class Net:
         self._weigh_kept_losses()
 
     # -- its state
+
+    @property
+    def done_by(self) -> list[int]:
+        """For each layer the number of the one that does its forward: mostly its own; see Note [Joined layers]."""
+        return [run.by for run in self._runs]
 
     @property
     def bottom_need_backward(self) -> list[list[bool]]:

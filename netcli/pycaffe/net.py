@@ -216,9 +216,29 @@ class Net:
         for name, array in arrays.items():
             place(name)[...] = array
 
+    @property
+    def _is_watched(self) -> bool:
+        """Whether somebody wants to be called between layers."""
+        return bool(self._before_forward or self._after_forward or self._before_backward or self._after_backward)
+
+    def train_forward(self) -> float:
+        """The forward of a solver's own iteration, of all layers; returns the loss."""
+        if self._is_watched:
+            return self._forward(0, len(self.layers) - 1)
+        self.engine.join()
+        return self.engine.forward()
+
+    def train_backward(self) -> None:
+        """And its backward."""
+        if self._is_watched:
+            self._backward(len(self.layers) - 1, 0)
+        else:
+            self.engine.backward()
+
     def _forward(self, start: int, end: int) -> float:
         """Run layers by their numbers; returns the loss."""
         engine = self.engine
+        engine.part()
         if self._before_forward or self._after_forward:
             loss = 0.0
             for i in range(start, end + 1):
@@ -232,6 +252,7 @@ class Net:
         return loss
 
     def _backward(self, start: int, end: int) -> None:
+        self.engine.part()
         if not (self._before_backward or self._after_backward):
             self.engine.backward(start, end)
             return

@@ -70,9 +70,7 @@ class Solver:
         self.net = Net.of(self._session.net)
         self.test_nets = [Net.of(net) for net in self._session.tests]
         self._run = self._session.trainer()
-        last = len(self.net.layers) - 1
-        self._run.forward = lambda: self.net._forward(0, last)
-        self._run.backward = lambda: self.net._backward(last, 0)
+        self._run.forward, self._run.backward = self.net.train_forward, self.net.train_backward
         self._snapshots = Snapshots(self.param)
         self._callbacks = Callbacks()
         self._run.add([CaffeLog(journal()), self._snapshots, self._callbacks])

@@ -109,13 +109,15 @@ def lrn(x, region, size, alpha, beta, k):
     return x * s**-beta
 
 
-def batch_norm(x, mean, var, eps, use_global):
+def batch_norm(x, mean, var, eps, use_global, s=None, b=None, relu=False):
     y = np.zeros(x.shape)
     for c in range(x.shape[1]):
         if not use_global:
             mean[c], var[c] = x[:, c].mean(), x[:, c].var()
         y[:, c] = (x[:, c] - mean[c]) / np.sqrt(var[c] + eps)
-    return y
+        if s is not None:
+            y[:, c] = y[:, c] * s[c] + b[c]
+    return np.maximum(y, 0) if relu else y
 
 
 def softmax(x, axis):
@@ -138,6 +140,21 @@ def dropout_mask(shape, ratio, seed, purpose, major):
     return np.array([half >= ratio * 2**32 for half in halves[:count]]).reshape(shape)
 
 
-def sgd(w, dw, h, rate, momentum, decay, l1, scale):
-    h = momentum * h + rate * (scale * dw + decay * (np.sign(w) if l1 else w))
-    return w - h, h
+def update(rule, w, dw, histories, rate, decay, l1, scale, m, m2, delta):
+    """The weights and the histories after a step."""
+    g = scale * dw + decay * (np.sign(w) if l1 else w)
+    h = histories[0]
+    if rule == "SGD":
+        new = m * h + rate * g
+        return w - new, new
+    if rule == "Nesterov":
+        new = m * h + rate * g
+        return w - ((1 + m) * new - m * h), new
+    if rule == "Adam":
+        mean, square = m * h + (1 - m) * g, m2 * histories[1] + (1 - m2) * g * g
+        return w - rate * mean / (np.sqrt(square) + delta), mean, square
+    new = h + g * g if rule == "AdaGrad" else m * h + (1 - m) * g * g
+    if rule == "AdaDelta":
+        d = g * np.sqrt((histories[1] + delta) / (new + delta))
+        return w - rate * d, new, m * histories[1] + (1 - m) * d * d
+    return w - rate * g / (np.sqrt(new) + delta), new

@@ -66,7 +66,7 @@ def test_what_a_net_asks_for_is_served():
         Pool(IMAGES, (2, 16, 3, 3), method, (3, 3), (2, 2), (0, 0), False, F4)  # over the border, by rounding up
         Pool(IMAGES, (2, 16, 3, 3), method, (2, 2), (2, 2), (0, 0), False, F4)
         Pool(IMAGES, (2, 16, 1, 1), method, (6, 6), (1, 1), (0, 0), False, F4)
-    BatchNorm(IMAGES, 1e-5, False, F4)
+    BatchNorm(IMAGES, 1e-5, False, True, True, F4)
     Concat((IMAGES, IMAGES), 1, F4)
     Sum(IMAGES, (1.0, -1.0), F4)
     for kind in ("relu", "sigmoid", "tanh"):

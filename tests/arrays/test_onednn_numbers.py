@@ -136,14 +136,19 @@ def test_lrn(channels, size, region):
 
 @needs_onednn
 @settings(quick, max_examples=6)
-@given(st.sampled_from([(4, 16, 5, 6), (3, 5, 4, 4), (9, 20), (2, 3, 7), (2, 3, 2, 3, 4)]), st.booleans())
-def test_batch_norm(shape, use_global):
-    both = Both(BatchNorm, shape, 1e-3, use_global)
+@given(
+    st.sampled_from([(4, 16, 5, 6), (3, 5, 4, 4), (9, 20), (2, 3, 7), (2, 3, 2, 3, 4)]),
+    st.sampled_from([(False, False, False), (True, False, False), (True, True, False), (False, True, True)]),
+)
+def test_batch_norm(shape, kind):
+    both = Both(BatchNorm, shape, 1e-3, *kind)
+    use_global, affine, _ = kind
     x, y, dy, dx = (array(shape, seed) for seed in range(4))
     x += 10  # a mean far from 0: its square would drown the variance
     mean, var = parameter(shape[1]) + 10, np.abs(parameter(shape[1])) + 1
-    both.check("forward", x, mean, var, y, out=[3] if use_global else [1, 2, 3])
-    both.check("backward", x, mean, var, dy, dx, out=[4])
+    s, b, ds, db = (parameter(shape[1]) if affine else None for _ in range(4))
+    both.check("forward", x, mean, var, s, b, y, out=[5] if use_global else [1, 2, 5])
+    both.check("backward", x, mean, var, s, dy, dx, ds, db, out=[5, 6, 7] if affine else [5])
 
 
 @needs_onednn

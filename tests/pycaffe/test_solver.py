@@ -198,3 +198,34 @@ def test_the_log_keeps_to_the_environments_level(monkeypatch, capfd, level):
     caffe.init_log()
     caffe.log("said")
     assert ("said" in capfd.readouterr().err) == (level == 0)
+
+
+NORMALISED = """
+layer { name: "bn" type: "BatchNorm" bottom: "ip1" top: "ip1" }
+layer { name: "scale" type: "Scale" bottom: "ip1" top: "ip1" scale_param { bias_term: true } }
+layer { name: "relu1\"""".rstrip()
+
+
+def test_layers_are_joined_while_nobody_runs_a_part_of_the_net(project):
+    """What the command line joins a loop of steps does too, and a program can't tell."""
+    project.net.write_text(project.net.read_text().replace('layer { name: "relu1"', NORMALISED))
+    project.write("test_interval: 100")
+    solver, by_hand = caffe.SGDSolver(project.solver), caffe.SGDSolver(project.solver)
+    solver.step(2)
+    joined = solver.net.engine.done_by
+    assert joined != list(range(len(joined)))
+    for _ in range(2):
+        by_hand.net.clear_param_diffs()
+        by_hand.net.forward()
+        by_hand.net.backward()
+        by_hand.apply_update()
+    for a, b in zip(learned(solver.net), learned(by_hand.net), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    for name in ("ip1", "ip2"):
+        for kind in ("data", "diff"):
+            a, b = (getattr(each.net.blobs[name], kind) for each in (solver, by_hand))
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="wants a forward before it"):
+        solver.net.backward()
+    solver.net.forward(end="bn")
+    assert solver.net.blobs["ip1"].data.min() < 0  # not yet behind the ReLU

@@ -1,59 +1,82 @@
-"""Normalisation by the mean and variance of each channel."""
+"""Normalisation by the mean and variance of each channel, with scale, shift and ReLU behind it in the same pass."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast, plain
-from netcli.arrays.onednn.program import Program
+from netcli.arrays.onednn.memory import Kept
+from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.ops import Unsupported
 
 
 class BatchNorm:
     """See `Ops.batch_norm`."""
 
-    def __init__(self, x_shape: Shape, eps: float, use_global: bool, dtype: Any) -> None:
+    def __init__(self, x_shape: Shape, eps: float, use_global: bool, affine: bool, relu: bool, dtype: Any) -> None:
         accept(dtype, x_shape)
-        self.x, self.statistics = activation(x_shape), plain(x_shape[1:2])
-        self.use_global = use_global
-        flags = dnnl.USE_GLOBAL_STATS if use_global else 0
+        if relu and use_global:
+            # With statistics from elsewhere a NaN of x is no NaN of the channel, and nothing would tell of it.
+            raise Unsupported("oneDNN makes 0 of what is not a number where ReLU goes with given statistics")
+        self.x, self.c = activation(x_shape), plain(x_shape[1:2])
+        self.use_global, self.affine, self.relu = use_global, affine, relu
+        flags = dnnl.USE_GLOBAL_STATS * use_global + (dnnl.USE_SCALE | dnnl.USE_SHIFT) * affine
+        flags |= dnnl.FUSE_NORM_RELU * relu
         self._forward = fast(
             Operation("batch_normalization_forward", dnnl.FORWARD_TRAINING, self.x, self.x, eps, flags)
         )
+        wanted = dnnl.BACKWARD if affine else dnnl.BACKWARD_DATA
         arrays = (self.x, self.x, self.x)
-        self._backward = fast(
-            Operation("batch_normalization_backward", dnnl.BACKWARD_DATA, *arrays, eps, flags, self._forward)
-        )
+        self._backward = fast(Operation("batch_normalization_backward", wanted, *arrays, eps, flags, self._forward))
+        workspace = self._forward.desc(dnnl.ARG_WORKSPACE) if relu else None  # where y was above 0
+        self._kept = None if workspace is None else (Kept(workspace.size), workspace)
         self._forward_program = self._make_forward()
+
+    def _workspace(self, program: Program) -> dict[int, Memory]:
+        return {} if self._kept is None else {dnnl.ARG_WORKSPACE: program.kept(*self._kept)}
 
     def _make_forward(self) -> Program:
         program = Program()
-        x = program.port(self.x)
+        inputs = {dnnl.ARG_SRC: program.port(self.x)}
         declare = program.port if self.use_global else program.output
-        statistics = {number: declare(self.statistics) for number in (dnnl.ARG_MEAN, dnnl.ARG_VARIANCE)}
-        y = {dnnl.ARG_DST: program.output(self.x)}
+        statistics = {number: declare(self.c) for number in (dnnl.ARG_MEAN, dnnl.ARG_VARIANCE)}
+        if self.affine:
+            inputs |= {number: program.port(self.c) for number in (dnnl.ARG_SCALE, dnnl.ARG_SHIFT)}
+        outputs = {dnnl.ARG_DST: program.output(self.x), **self._workspace(program)}
         if self.use_global:
-            program.execute(self._forward, {dnnl.ARG_SRC: x, **statistics}, y)
+            program.execute(self._forward, {**inputs, **statistics}, outputs)
         else:
-            program.execute(self._forward, {dnnl.ARG_SRC: x}, {**statistics, **y})
+            program.execute(self._forward, inputs, {**statistics, **outputs})
         return program
 
     @cached_property
     def _backward_program(self) -> Program:
         program = Program()
-        inputs = {
-            dnnl.ARG_SRC: program.port(self.x),
-            dnnl.ARG_MEAN: program.port(self.statistics),
-            dnnl.ARG_VARIANCE: program.port(self.statistics),
-            dnnl.ARG_DIFF_DST: program.port(self.x),
-        }
-        program.execute(self._backward, inputs, {dnnl.ARG_DIFF_SRC: program.output(self.x)})
+        inputs = {number: program.port(self.x) for number in (dnnl.ARG_SRC, dnnl.ARG_DIFF_DST)}
+        inputs |= {number: program.port(self.c) for number in (dnnl.ARG_MEAN, dnnl.ARG_VARIANCE)}
+        outputs = {dnnl.ARG_DIFF_SRC: program.output(self.x)}
+        if self.affine:
+            inputs[dnnl.ARG_SCALE] = program.port(self.c)
+            outputs |= {number: program.output(self.c) for number in (dnnl.ARG_DIFF_SCALE, dnnl.ARG_DIFF_SHIFT)}
+        program.execute(self._backward, {**inputs, **self._workspace(program)}, outputs)
         return program
 
-    def forward(self, x: Any, mean: Any, var: Any, y: Any) -> None:
-        self._forward_program.run(x, mean, var, y)
+    def forward(self, x: Any, mean: Any, var: Any, s: Any, b: Any, y: Any) -> None:
+        if self.affine:
+            self._forward_program.run(x, mean, var, s, b, y)
+        else:
+            self._forward_program.run(x, mean, var, y)
+        if self.relu and not np.isfinite(var.sum()):
+            # oneDNN's ReLU makes 0 of what is not a number, and hides a net that has gone astray.
+            y[:, ~np.isfinite(var)] = np.nan
 
-    def backward(self, x: Any, mean: Any, var: Any, dy: Any, dx: Any) -> None:
-        self._backward_program.run(x, mean, var, dy, dx)
+    def backward(self, x: Any, mean: Any, var: Any, s: Any, dy: Any, dx: Any, ds: Any, db: Any) -> None:
+        if self.affine:
+            self._backward_program.run(x, dy, mean, var, dx, s, ds, db)
+        else:
+            self._backward_program.run(x, dy, mean, var, dx)

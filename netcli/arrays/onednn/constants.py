@@ -30,6 +30,8 @@ SCRATCHPAD_USER = 1
 
 # what a primitive is for
 FORWARD_TRAINING = 64
+FORWARD_INFERENCE = 96
+BACKWARD = 128  # of data and parameters
 BACKWARD_DATA = 160
 
 # algorithms
@@ -50,6 +52,9 @@ BINARY_GT = 0x1FFF7
 
 # flags of batch normalisation
 USE_GLOBAL_STATS = 0x1
+USE_SCALE = 0x2
+USE_SHIFT = 0x4
+FUSE_NORM_RELU = 0x8
 
 # queries of a primitive descriptor
 QUERY_IMPLEMENTATION = 8
@@ -62,12 +67,16 @@ ARG_WEIGHTS = 33
 ARG_BIAS = 41
 ARG_MEAN = 49
 ARG_VARIANCE = 50
+ARG_SCALE = 51
+ARG_SHIFT = 52
 ARG_WORKSPACE = 64
 ARG_SCRATCHPAD = 80
 ARG_DIFF_SRC = 129
 ARG_DIFF_DST = 145
 ARG_DIFF_WEIGHTS = 161
 ARG_DIFF_BIAS = 169
+ARG_DIFF_SCALE = 255
+ARG_DIFF_SHIFT = 256
 ARG_SRC_1 = 2
 ARG_TIMES = 0x8000 | ARG_SRC_1  # the other factor, where the first thing done to a result is a multiplication
 ARG_MULTIPLE_SRC = 1024  # + i: input i of a sum

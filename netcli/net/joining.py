@@ -1,0 +1,102 @@
+"""Joining: a layer does the work of the next one too, where both together cost less.
+
+Note [Joined layers]: convolution and ReLU, or BatchNorm, Scale and ReLU, are three passes over memory as layers and
+one as an operation.  Which pairs there are is the layers' affair (`Layer.absorb`); here is decided where a pair may be
+joined: the next layer is the only reader of a layer's only top, either both run backward or neither, and nobody may
+look at the blob between them.  A layer that is absorbed keeps its name, its parameters and its shapes, but has nothing
+to do; the blob between takes no memory.  Results are the same within rounding, and what is not a number still shows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from netcli.blob import Blob
+from netcli.layers.base import Absorbed, Chance, Layer
+from netcli.net.gradients import Backward
+
+
+@dataclass
+class Run:
+    """What is done for one layer in the passes.
+
+    bottoms, tops   the blobs that its verbs are given; none where another layer does all of its work
+    forward         whether its own forward runs
+    backward        as the plan of the gradients has it, or not at all
+    by              the number of the layer that does its forward: its own, or of the one that has absorbed it
+    """
+
+    bottoms: list[Blob]
+    tops: list[Blob]
+    forward: bool
+    backward: Backward
+    by: int
+
+
+def alone(bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]) -> list[Run]:
+    """What is done for each layer where each does its own work."""
+    return [
+        Run(list(bottom), list(top), True, plan, i)
+        for i, (bottom, top, plan) in enumerate(zip(bottoms, tops, backward, strict=True))
+    ]
+
+
+def join(
+    layers: Sequence[Layer],
+    bottoms: Sequence[Sequence[Blob]],
+    tops: Sequence[Sequence[Blob]],
+    backward: Sequence[Backward],
+    kept: Collection[Blob],
+) -> list[Run]:
+    """What is done for each layer, those that can be absorbed by the one before.
+
+    kept: blobs that somebody may look at
+    """
+    runs = alone(bottoms, tops, backward)
+    looked_at = {id(blob) for blob in kept}
+    writer: dict[int, int] = {}  # of each blob, as far as the layers go: the layer whose run writes it last
+    writes = Counter(
+        id(blob) for layer, top in zip(layers, tops, strict=True) if layer.type != "Dropout" for blob in top
+    )
+    for j, following in enumerate(runs):
+        if len(following.bottoms) == 1 and len(following.tops) == 1 and id(following.bottoms[0]) in writer:
+            leader = runs[writer[id(following.bottoms[0])]]
+            if _is_free(leader, following, looked_at):
+                _absorb(layers, leader, following, layers[j].reads_top and writes[id(following.tops[0])] > 1)
+        for blob in tops[j]:
+            writes[id(blob)] -= layers[j].type != "Dropout"
+            writer[id(blob)] = j if following.tops else following.by
+    return runs
+
+
+def _is_free(leader: Run, following: Run, looked_at: Collection[int]) -> bool:
+    between, after = following.bottoms[0], following.tops[0]
+    if leader.tops != [between] or leader.backward.runs != following.backward.runs:
+        return False
+    return between is after or id(between) not in looked_at
+
+
+def _absorb(layers: Sequence[Layer], leader: Run, following: Run, is_written_over: bool) -> None:
+    """Let the leader do what it can of the next layer's work.
+
+    is_written_over: a later layer writes over the top, and the backward of this one reads what that has written there,
+        as in Caffe; but for Dropout, where it comes to the same
+    """
+    runs = following.backward.runs
+    chance = Chance(
+        backward=runs,
+        whole=not runs or (all(leader.backward.propagate) and not is_written_over),
+        in_place=following.bottoms == following.tops,
+    )
+    absorbed = layers[leader.by].absorb(layers[following.by], chance)
+    if absorbed is Absorbed.NOTHING:
+        return
+    following.forward, following.by = False, leader.by
+    if absorbed is Absorbed.FORWARD:
+        return
+    leader.tops = following.tops
+    leader.backward = replace(leader.backward, arrives=following.backward.arrives)
+    following.backward = Backward(False, [], [], [])
+    following.bottoms, following.tops = [], []

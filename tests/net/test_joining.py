@@ -1,0 +1,142 @@
+"""Layers that do the work of the next one: which do, and that nobody can tell by the numbers."""
+
+import numpy as np
+import pytest
+
+from net.nets import TEST, TRAIN, data, layer, net
+from netcli.arrays.ops import Ops
+
+IMAGES = (3, 4, 6, 5)
+CONV = "convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: 'xavier' } }"
+BIAS = "scale_param { bias_term: true filler { type: 'gaussian' mean: 1 std: 0.2 } bias_filler { value: 0.1 } }"
+START = data("x", *IMAGES) + data("t", 3, 8, 6, 5) + layer("Convolution", "c", "x", rest=CONV)
+BN = layer("BatchNorm", "bn", "c", "c", "batch_norm_param { eps: 0.001 }")
+SCALE = layer("Scale", "scale", "c", "c", BIAS)
+RELU = layer("ReLU", "relu", "c", "c")
+END = layer("Convolution", "d", "c", rest=CONV) + layer("EuclideanLoss", "loss", "d t")
+
+engines = pytest.mark.parametrize("engine", ["plain", "auto"])
+
+
+def done_by(made):
+    """{name: name of the layer that does its forward}, of those that another does."""
+    names = made.layer_names
+    return {name: names[by] for name, by in zip(names, made.done_by, strict=True) if names[by] != name}
+
+
+def numbers(made, passes=3):
+    """The loss of each pass, the gradients of all parameters, and the running statistics."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(passes):
+        for blob in (made.blobs["x"], made.blobs["t"]):
+            blob.data[...] = rng.standard_normal(blob.shape)
+        made.clear_diffs()
+        found.append(made.forward())
+        if made.gradients:
+            made.backward()
+    found += [p.blob.diff.copy() for p in made.learnable if made.gradients]
+    found += [blob.data.copy() for blob in made.layers[made.layer_names.index("bn")].blobs]
+    return found
+
+
+def same(text, phase, engine, joined):
+    """A net joined, and the same with each layer alone."""
+    made = net(text, phase, ops=Ops(engine), seed=4)
+    alone = net(text, phase, ops=Ops(engine), seed=4, keep_blobs=True)
+    assert done_by(made) == joined
+    assert done_by(alone) == {}
+    for a, b in zip(numbers(made), numbers(alone), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@engines
+@pytest.mark.parametrize(
+    ("middle", "joined"),
+    [
+        (BN, {}),
+        (BN + SCALE, {"scale": "bn"}),
+        (BN + SCALE + RELU, {"scale": "bn", "relu": "bn"}),
+        (BN + RELU, {"relu": "bn"}),
+        (BN + SCALE.replace("bias_term: true", ""), {"scale": "bn"}),
+        (BN + SCALE + layer("ReLU", "relu", "c", "c", "relu_param { negative_slope: 0.1 }"), {"scale": "bn"}),
+        (BN + SCALE + RELU + layer("Dropout", "drop", "c", "c"), {"scale": "bn", "relu": "bn"}),
+        # ReLU's backward reads what ELU has written over it, as in Caffe
+        (BN + RELU + layer("PReLU", "prelu", "c", "c"), {}),
+        # one factor for each pixel
+        (BN + SCALE.replace("{ bias_term", "{ axis: 1 num_axes: 3 bias_term"), {}),
+    ],
+    ids=["bn", "scale", "relu", "bn relu", "no shift", "leaky", "dropout", "written over", "other axes"],
+)
+def test_training_gives_the_same_numbers(engine, middle, joined):
+    same(START + middle + END, TRAIN, engine, joined)
+
+
+@engines
+def test_blobs_of_their_own_are_joined_as_well(engine):
+    middle = (
+        layer("BatchNorm", "bn", "c") + layer("Scale", "scale", "bn", rest=BIAS) + layer("ReLU", "relu", "scale", "r")
+    )
+    text = START + middle + END.replace("bottom: 'c'", "bottom: 'r'")
+    same(text, TRAIN, engine, {"scale": "bn", "relu": "bn"})
+    made = net(text, TRAIN, ops=Ops(engine), seed=4, keep_blobs=["scale"])
+    assert done_by(made) == {"scale": "bn"}
+    assert made.blobs["scale"].shape == made.blobs["r"].shape
+    made.forward()
+    assert made.blobs["scale"].data.min() < 0
+
+
+@engines
+def test_a_frozen_part_is_not_mixed_with_one_that_learns(engine):
+    frozen = "param { lr_mult: 0 } param { lr_mult: 0 }"
+    start = START.replace(CONV, f"{CONV} {frozen}")
+    same(
+        start + BN + SCALE.replace(BIAS, f"{BIAS} {frozen}") + RELU + END, TRAIN, engine, {"scale": "bn", "relu": "bn"}
+    )
+    same(start + BN + SCALE + RELU + END, TRAIN, engine, {})
+
+
+@engines
+def test_tests_give_the_same_numbers(engine):
+    same(START + BN + SCALE + RELU + END, TEST, engine, {"scale": "bn"})
+
+
+def test_the_blobs_between_take_no_memory():
+    one = np.prod((3, 8, 6, 5)) * 4
+    joined = net(START + BN + SCALE + RELU + END, TRAIN)
+    alone = net(START + BN + SCALE + RELU + END, TRAIN)
+    alone.part()
+    assert joined.memory.activations == alone.memory.activations - one  # what Scale would keep of its bottom
+
+
+def test_joined_and_parted_again_it_goes_on_with_the_same_numbers():
+    text = START + BN + SCALE + RELU + END
+    whole, changing = (net(text, TRAIN, seed=4, keep_blobs=True) for _ in range(2))
+    for step in range(4):
+        (changing.join, changing.part)[step % 2]()
+        assert (done_by(changing) == {}) == bool(step % 2)
+        for made in (whole, changing):
+            for blob in (made.blobs["x"], made.blobs["t"]):
+                blob.data[...] = np.random.default_rng(step).standard_normal(blob.shape)
+            made.clear_diffs()
+            made.forward()
+            made.backward()
+        for a, b in zip(whole.learnable, changing.learnable, strict=True):
+            np.testing.assert_allclose(a.blob.diff, b.blob.diff, rtol=1e-4, atol=1e-5)
+        # in place, so what a program finds is the same too
+        np.testing.assert_allclose(whole.blobs["c"].data, changing.blobs["c"].data, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(whole.blobs["c"].diff, changing.blobs["c"].diff, rtol=1e-4, atol=1e-5)
+
+
+@engines
+def test_a_joined_net_follows_other_shapes(engine):
+    text = "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 2 dim: 4 dim: 6 dim: 5 } } }"
+    text += layer("Convolution", "c", "x", rest=CONV) + BN + SCALE + RELU
+    made, alone = (net(text, TRAIN, ops=Ops(engine), seed=4, keep_blobs=keep) for keep in (["c"], True))
+    for shape in ((2, 4, 6, 5), (1, 4, 9, 9), (3, 4, 3, 3)):
+        for each in (made, alone):
+            each.blobs["x"].reshape(shape)
+            each.reshape()
+            each.blobs["x"].data[...] = np.random.default_rng(1).standard_normal(shape)
+            each.forward()
+        np.testing.assert_allclose(made.blobs["c"].data, alone.blobs["c"].data, rtol=1e-4, atol=1e-5)
