@@ -112,6 +112,7 @@ class Layer:
     fork_fields: ClassVar[tuple[str, ...]] = ()  # fields of public forks that it reads, or that change no result;
     # all others are refused where they are given
     learning: Sequence[bool] = ()  # which parameters want a gradient; set by the net
+    passed_on: Sequence[bool] = ()  # which bottoms' diffs are the top's own memory, see `passes_on`; set by the net
 
     def __init__(self, param: Any, context: Context) -> None:
         """param: LayerParameter."""
@@ -150,6 +151,10 @@ class Layer:
         Its top is then this one's, its parameters' gradients are given to its own blobs.
         """
         return Absorbed.NOTHING
+
+    def passes_on(self, index: int) -> bool:
+        """Whether the diff of bottom `index` is that of the only top as it is; then one memory may serve both."""
+        return False
 
     def release(self) -> None:
         """Do its own work alone from the next `reshape` on."""

@@ -26,6 +26,8 @@ class Convolution(Filters):
     param   as Filters says
     """
 
+    reads_top = False
+
     def weight_shape(self) -> tuple[int, int]:
         return self.p.num_output, self.channels // self.p.group
 

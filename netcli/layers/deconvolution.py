@@ -25,6 +25,8 @@ class Deconvolution(Filters):
     param   as Filters says
     """
 
+    reads_top = False
+
     def weight_shape(self) -> tuple[int, int]:
         return self.channels, self.p.num_output // self.p.group
 

@@ -62,6 +62,9 @@ class Eltwise(Layer):
         elif self.p.operation == self.p.MAX:
             self.winner.reshape(top[0].shape)
 
+    def passes_on(self, index: int) -> bool:
+        return self.p.operation == self.p.SUM and self.coefficients[index] == 1
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.data for blob in bottom], top[0].data
         if self.p.operation == self.p.SUM:
@@ -84,7 +87,7 @@ class Eltwise(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         xp, p, dy = self.xp, self.p, top[0].diff
         for number, blob in enumerate(bottom):
-            if not propagate_down[number]:
+            if not propagate_down[number] or (self.passed_on and self.passed_on[number]):
                 continue
             if p.operation == p.SUM:
                 xp.multiply(dy, self.coefficients[number], out=blob.diff)

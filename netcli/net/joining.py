@@ -17,6 +17,8 @@ from netcli.blob import Blob
 from netcli.layers.base import Absorbed, Chance, Layer
 from netcli.net.gradients import Backward
 
+WRITES_DIFFS = "Python"  # a type whose backward may write to its tops' diffs, whatever else it is told
+
 
 @dataclass
 class Run:
@@ -100,3 +102,29 @@ def _absorb(layers: Sequence[Layer], leader: Run, following: Run, is_written_ove
     leader.backward = replace(leader.backward, arrives=following.backward.arrives)
     following.backward = Backward(False, [], [], [])
     following.bottoms, following.tops = [], []
+
+
+def pass_on(layers: Sequence[Layer], runs: Sequence[Run]) -> None:
+    """Let diffs be their tops' own memory where a sum only hands them on.
+
+    Not where the layer below works in place: its backward would write over what the other bottoms are to find.
+    """
+    writer: dict[int, int] = {}
+    for j, (layer, run) in enumerate(zip(layers, runs, strict=True)):
+        if run.backward.runs and len(run.tops) == 1:
+            layer.passed_on = [
+                wanted and layer.passes_on(i) and _only_reads(layers, runs, writer.get(id(blob)))
+                for i, (blob, wanted) in enumerate(zip(run.bottoms, run.backward.propagate, strict=True))
+            ]
+            for blob, passed in zip(run.bottoms, layer.passed_on, strict=True):
+                if passed:
+                    blob.share_diff(run.tops[0])
+        writer.update((id(blob), j) for blob in run.tops)
+
+
+def _only_reads(layers: Sequence[Layer], runs: Sequence[Run], i: int | None) -> bool:
+    """Whether the backward of layer i leaves the diffs of its tops as they are."""
+    if i is None or layers[i].type == WRITES_DIFFS:
+        return False
+    bottoms = {id(blob.diff_buffer) for blob in runs[i].bottoms}
+    return bottoms.isdisjoint(id(blob.diff_buffer) for blob in runs[i].tops)

@@ -17,7 +17,7 @@ from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
 from netcli.net.gradients import plan_backward
 from netcli.net.graph import placed, wire
-from netcli.net.joining import alone, join
+from netcli.net.joining import alone, join, pass_on
 from netcli.net.memory import MemoryPlan, make_plan
 from netcli.net.rules import net_state, select_layers
 from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
@@ -151,6 +151,8 @@ class Net:
         names = self.blobs if self.keep_blobs is True else (*self.outputs, *named)
         self._runs = join(self.layers, self.bottoms, self.tops, self._backward, [self.blobs[name] for name in names])
         self._is_joined = True
+        if self._share:
+            pass_on(self.layers, self._runs)
         self._reshape_joined()
         self._plan()
 

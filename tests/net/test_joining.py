@@ -140,3 +140,22 @@ def test_a_joined_net_follows_other_shapes(engine):
             each.blobs["x"].data[...] = np.random.default_rng(1).standard_normal(shape)
             each.forward()
         np.testing.assert_allclose(made.blobs["c"].data, alone.blobs["c"].data, rtol=1e-4, atol=1e-5)
+
+
+SUM = layer("Eltwise", "sum", "c d", rest="eltwise_param { coeff: 1 coeff: %s }")
+
+
+@engines
+@pytest.mark.parametrize("coefficient", ["1", "-2"])
+@pytest.mark.parametrize("below", ["", layer("ReLU", "below", "d", "d"), layer("TanH", "below", "c", "c")])
+def test_a_sum_hands_its_gradient_on_where_nobody_writes_over_it(engine, coefficient, below):
+    text = START + BN + SCALE + RELU + layer("Convolution", "d", "x", rest=CONV) + below + SUM % coefficient
+    text += layer("ReLU", "relu2", "sum", "sum") + layer("EuclideanLoss", "loss", "sum t")
+    made = net(text, TRAIN, ops=Ops(engine), seed=4)
+    alone = net(text, TRAIN, ops=Ops(engine), seed=4, keep_blobs=True)
+    for a, b in zip(numbers(made), numbers(alone), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    top = made.blobs["sum"].diff_buffer
+    passed = {name for name in "cd" if made.blobs[name].diff_buffer is top}
+    in_place = {"TanH": "c", "ReLU": "d"}.get(below and below.split("type: '")[1].split("'")[0], "")
+    assert passed == {"c", "d"} - {in_place} - ({"d"} if coefficient != "1" else set())
