@@ -15,6 +15,7 @@ Rules for every plan:
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -35,8 +36,8 @@ BODIES = {
     "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
-    "dropout": ("plain.dropout:Dropout",),
-    "sgd": ("plain.sgd:SGD",),
+    "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
+    "update": ("compiled.update:Update", "plain.update:Update"),
 }
 
 
@@ -57,18 +58,19 @@ class Ops:
 
     def __init__(self, engine: str = "auto") -> None:
         self.engine = engine
-        self.declined: dict[str, str] = {}  # op -> why a faster body did not take the last plan
+        self.declined: dict[str, dict[str, str]] = {}  # op -> room -> why its body did not take the last plan
 
     def library(self) -> str:
         """What computes, with versions: last bits of results may differ with them."""
         names = [f"NumPy {np.__version__}"]
         if self.engine != "plain":
             onednn = importlib.import_module("netcli.arrays.onednn.library")
-            try:
+            compiler = importlib.import_module("netcli.arrays.compiled.compiler")
+            with contextlib.suppress(Unsupported):
+                names.insert(0, compiler.versions())
+            with contextlib.suppress(Unsupported):
                 found = onednn.library()
                 names.insert(0, f"oneDNN {found.version} ({found.isa})")
-            except Unsupported:
-                pass
         return ", ".join(names)
 
     def _plan(self, op: str, *args: Any) -> Any:
@@ -78,7 +80,7 @@ class Ops:
             try:
                 return body(*args)
             except Unsupported as reason:
-                self.declined[op] = str(reason)
+                self.declined.setdefault(op, {})[path.partition(".")[0]] = str(reason)
         return _body(plain)(*args)
 
     def conv(
@@ -176,16 +178,26 @@ class Ops:
         """
         return self._plan("lrn", x_shape, region, size, alpha, beta, k, dtype)
 
-    def batch_norm(self, x_shape: Shape, eps: float, use_global: bool, dtype: Any = np.float32) -> Any:
+    def batch_norm(
+        self,
+        x_shape: Shape,
+        eps: float,
+        use_global: bool,
+        affine: bool = False,
+        relu: bool = False,
+        dtype: Any = np.float32,
+    ) -> Any:
         """y = (x - mean) / sqrt(var + eps), with one mean and variance for each channel (axis 1).
 
         use_global: mean and var (C,) are given; otherwise forward computes them from x (var is the mean
         square deviation, divided by the count) and writes them.
+        affine: y times s (C,), plus b (C,); then relu: 0 where y would be below it.
 
-        plan.forward(x, mean, var, y)           y may be x
-        plan.backward(x, mean, var, dy, dx)     x as it was at forward; dx may be dy
+        plan.forward(x, mean, var, s, b, y)              s, b: None unless affine; y may be x
+        plan.backward(x, mean, var, s, dy, dx, ds, db)   x as it was at forward; dx may be dy; ds, db (C,): the
+                                                         gradients of s and b, None unless affine
         """
-        return self._plan("batch_norm", x_shape, eps, use_global, dtype)
+        return self._plan("batch_norm", x_shape, eps, use_global, affine, relu, dtype)
 
     def softmax(self, x_shape: Shape, axis: int, dtype: Any = np.float32) -> Any:
         """y = exp(x - max) / sum(exp(x - max)) along `axis` (>= 0).
@@ -233,12 +245,28 @@ class Ops:
         """
         return self._plan("dropout", shape, ratio, dtype)
 
-    def sgd(self, count: int, dtype: Any = np.float32) -> Any:
-        """Stochastic gradient descent with momentum and decay on flat arrays of `count` items.
+    def update(
+        self,
+        rule: str,
+        shape: Shape,
+        momentum: float = 0.0,
+        momentum2: float = 0.0,
+        delta: float = 0.0,
+        dtype: Any = np.float32,
+    ) -> Any:
+        """A solver's step: weights w, the gradient dw, and one or two histories h, q, all of `shape` in C order.
 
-        g = scale * dw + decay * w (decay * sign(w) if l1);  h = momentum * h + rate * g;  w = w - h
+        g = scale * dw + decay * w (decay * sign(w) if l1), and then by the rule, m and m2 being the momenta:
+        "SGD"       h = m * h + rate * g                w = w - h
+        "Nesterov"  u = h;  h = m * h + rate * g        w = w - ((1 + m) * h - m * u)
+        "AdaGrad"   h = h + g ** 2                      w = w - rate * g / (sqrt(h) + delta)
+        "RMSProp"   h = m * h + (1 - m) * g ** 2        w = w - rate * g / (sqrt(h) + delta)
+        "AdaDelta"  h = m * h + (1 - m) * g ** 2        w = w - rate * d, d = g * sqrt((q + delta) / (h + delta))
+                    and then q = m * q + (1 - m) * d ** 2
+        "Adam"      h = m * h + (1 - m) * g             w = w - rate * h / (sqrt(q) + delta)
+                    q = m2 * q + (1 - m2) * g ** 2
         dw is left as it is.
 
-        plan.update(w, dw, h, rate, momentum, decay, l1, scale)
+        plan.update(w, dw, histories, rate, decay, l1, scale)
         """
-        return self._plan("sgd", count, dtype)
+        return self._plan("update", rule, shape, momentum, momentum2, delta, dtype)

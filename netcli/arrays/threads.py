@@ -1,8 +1,8 @@
 """How many threads compute.
 
-oneDNN's threads are OpenMP's.  A threaded product of NumPy's BLAS between two of oneDNN's calls makes both
-wait (LeNet: 16 ms an iteration for 6), so BLAS is held to one thread once oneDNN is loaded; where the plain
-bodies do the work alone, BLAS has all of them.
+oneDNN's threads are OpenMP's, and numba is asked to use the same ones.  A threaded product of NumPy's BLAS
+between two of oneDNN's calls makes both wait (LeNet: 16 ms an iteration for 6), so BLAS is held to one thread
+once oneDNN is loaded; where the plain bodies do the work alone, BLAS has all of them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,18 @@ VARIABLES = (
     "OMP_WAIT_POLICY",
     "ONEDNN_MAX_CPU_ISA",
     "DNNL_MAX_CPU_ISA",
+    "NUMBA_DISABLE_JIT",
+    "NUMBA_CPU_NAME",
 )
+
+# How often an OpenMP thread looks for work before it sleeps.  By default libgomp's look for about a millisecond, and
+# keep a processor from the very thread they wait for when anything else wants one: an iteration of LeNet, 3.6 ms on
+# two quiet cores, took 50 to 220 ms beside another program.  At this count it takes 3.9 and 15 to 25.
+SPINS = "3000"
 
 _wanted: int | None = None  # what set_threads was told
 _openmp: Callable[[int], None] | None = None  # OpenMP's omp_set_num_threads, once oneDNN is loaded
+_numba: Callable[[int], None] | None = None  # the like for numba's kernels, once they have threads
 _blas: Any = None  # threadpoolctl's hold on BLAS
 
 
@@ -60,10 +68,27 @@ def set_threads(count: int | None) -> None:
     _apply()
 
 
+def prepare_openmp() -> None:
+    """To be called before anything loads libgomp, which reads the environment as it is loaded."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+
+
 def onednn_serves(set_openmp_threads: Callable[[int], None]) -> None:
     """Called when oneDNN is loaded, with the function that sets its number of threads."""
     global _openmp
     _openmp = set_openmp_threads
+    _apply()
+
+
+def numba_serves(set_numba_threads: Callable[[int], None]) -> None:
+    """Called before numba's first kernel on several threads, with the function that sets their number.
+
+    That starts the threads, and what it raises where they can't be is passed on.
+    """
+    global _numba
+    set_numba_threads(thread_count())
+    _numba = set_numba_threads
     _apply()
 
 
@@ -77,7 +102,9 @@ def _apply() -> None:
     import numpy  # noqa: F401  # only a BLAS that is there can be held
     from threadpoolctl import ThreadpoolController  # looks through the process's libraries: not for every import
 
-    if _openmp is not None:
+    if _numba is not None:
+        _numba(thread_count())
+    if _openmp is not None:  # after numba's, which sets OpenMP's number to its own when it starts
         _openmp(thread_count())
     if _blas is not None:
         _blas.restore_original_limits()

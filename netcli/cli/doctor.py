@@ -20,7 +20,7 @@ from netcli.arrays.ops import Ops, Unsupported
 from netcli.cli import table
 
 PACKAGES = (
-    *("numpy", "protobuf", "lmdb", "pillow", "click", "threadpoolctl", "onednn-cpu-gomp"),
+    *("numpy", "protobuf", "lmdb", "pillow", "click", "threadpoolctl", "onednn-cpu-gomp", "numba", "llvmlite"),
     *("h5py", "matplotlib", "plyvel"),  # extras
 )
 GPU_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy", "nvidia-cudnn-frontend")
@@ -52,7 +52,8 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "concat": ("concat", ((IMAGES, IMAGES), 1)),
     "sum": ("sum", (IMAGES, (1.0, 1.0))),
     "dropout": ("dropout", (IMAGES, 0.5)),
-    "sgd": ("sgd", (1000,)),
+    "update (SGD)": ("update", ("SGD", (1000,), 0.9)),
+    "update (Adam)": ("update", ("Adam", (1000,), 0.9, 0.999, 1e-8)),
 }
 
 
@@ -172,12 +173,12 @@ def _gpus() -> list[str]:
     return [_fields(str(gpu / "information")).get("Model", gpu.name) for gpu in sorted(driver.iterdir())]
 
 
-def _ops() -> dict[str, dict[str, str]]:
+def _ops() -> dict[str, dict[str, Any]]:
     found = {}
     for name, (op, args) in PROBES.items():
         ops = Ops()
         plan = getattr(ops, op)(*args)
-        entry = {"served_by": type(plan).__module__.split(".")[2]}
+        entry: dict[str, Any] = {"served_by": type(plan).__module__.split(".")[2]}
         if op in ops.declined:
             entry["declined"] = ops.declined[op]
         found[name] = entry
@@ -195,7 +196,9 @@ def _text(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "operation (a typical case)  code"
     for name, entry in found["ops"].items():
-        yield f"{name:<26}  {entry['served_by']}" + (f": {entry['declined']}" if "declined" in entry else "")
+        reasons = entry.get("declined", {})
+        told = ", ".join(reasons.values()) if len(reasons) == 1 else "; ".join(map(": ".join, reasons.items()))
+        yield f"{name:<26}  {entry['served_by']}" + (f": {told}" if told else "")
 
 
 def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -32,8 +32,8 @@ class Solver:
     """Base of the update rules; for inheriting, not for use.
 
     An update is, in Caffe's order: clip the gradients to `clip_gradients`, divide by `iter_size`, add the
-    weight decay, and take the rule's step.  Gradients are read and left as they are (Caffe puts the step
-    in their place).
+    weight decay, and take the rule's step: that of `Ops.update` under the class's type.  Gradients are read
+    and left as they are (Caffe puts the step in their place).
 
     param: SolverParameter.
     parameters: those of the net that are learned, in its order; a parameter's rate and decay are
@@ -50,22 +50,22 @@ class Solver:
         self.check(param)
         self.param = param
         self.parameters = list(parameters)
-        self.ops = ops
         self.schedule = lr_policy.Schedule(param)
         self.l1 = regularise.is_l1(param)
         self.clipped: tuple[float, float] | None = None  # (norm, factor) where the last update clipped
         self._history = [np.zeros(p.blob.shape, p.blob.dtype) for _ in range(self.moments) for p in self.parameters]
         self._idle = self._find_idle()
+        self._plans = [
+            ops.update(self.type, p.blob.shape, self.momentum(), param.momentum2, param.delta, p.blob.dtype)
+            for p in self.parameters
+        ]
 
     def check(self, param: Any) -> None:
         """Raise NetcliError where the rule can't work with the fields of a SolverParameter."""
 
-    def update_parameter(self, index: int, rate: float, decay: float, scale: float) -> None:
-        """Take the step of one parameter, whose gradient is scale * diff + the decay's share.
-
-        rate, decay: the parameter's own, with lr_mult and decay_mult in them.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no update_parameter")
+    def momentum(self) -> float:
+        """The number that `Ops.update` calls the rule's momentum."""
+        return float(self.param.momentum)
 
     def rule_rate(self, iteration: int) -> float:
         """The learning rate the rule works with, before lr_mult; a rule that corrects it does so here."""
@@ -86,7 +86,10 @@ class Solver:
         for index, parameter in enumerate(self.parameters):
             if not self._idle[index]:
                 decay = self.param.weight_decay * parameter.decay_mult
-                self.update_parameter(index, rate * parameter.lr_mult, decay, scale)
+                blob, histories = parameter.blob, self.histories_of(index)
+                self._plans[index].update(
+                    blob.data, blob.diff, histories, rate * parameter.lr_mult, decay, self.l1, scale
+                )
 
     def histories_of(self, index: int) -> list[Any]:
         """The histories of one parameter: its first moment, then its second."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from netcli.errors import NetcliError, suggestion
 
 TYPES = ("L2", "L1")
@@ -24,15 +22,3 @@ def is_l1(param: Any) -> bool:
             field="regularization_type",
         )
     return bool(kind == "L1")
-
-
-def gradient(w: Any, dw: Any, scale: float, decay: float, l1: bool, out: Any, scratch: Any) -> None:
-    """out = scale * dw + the decay's share; `scratch` is as large as `out`, and dw is left as it is."""
-    np.multiply(dw, scale, out=out)
-    if decay:
-        if l1:
-            np.sign(w, out=scratch)
-            np.multiply(scratch, decay, out=scratch)
-        else:
-            np.multiply(w, decay, out=scratch)
-        np.add(out, scratch, out=out)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from netcli.errors import NetcliError
-from netcli.solvers.base import solver
-from netcli.solvers.blockwise import Blockwise
+from netcli.solvers.base import Solver, solver
 
 
 @solver("RMSProp")
-class RMSProp(Blockwise):
+class RMSProp(Solver):
     """h = rms_decay * h + (1 - rms_decay) * g ** 2;  w = w - rate * g / (sqrt(h) + delta)."""
 
     def check(self, param: Any) -> None:
@@ -25,13 +22,5 @@ class RMSProp(Blockwise):
         if not 0 <= param.rms_decay < 1:
             raise NetcliError(f"rms_decay is at least 0 and below 1, got {param.rms_decay:g}", field="rms_decay")
 
-    def step(self, g: Any, history: list[Any], rate: float, scratch: list[Any]) -> None:
-        decay, (h,), (s,) = self.param.rms_decay, history, scratch
-        np.multiply(g, g, out=s)
-        np.multiply(s, 1 - decay, out=s)
-        np.multiply(h, decay, out=h)
-        np.add(h, s, out=h)
-        np.sqrt(h, out=s)
-        np.add(s, self.param.delta, out=s)
-        np.divide(g, s, out=g)
-        np.multiply(g, rate, out=g)
+    def momentum(self) -> float:
+        return float(self.param.rms_decay)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import netcli
+from netcli.arrays.compiled import compiler
 from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Unsupported
 from netcli.arrays.threads import thread_count
@@ -107,12 +108,15 @@ def environment(net: Net) -> Any:
 
 def _computed_by(engine: str) -> tuple[str, str]:
     """The libraries that compute, with their versions, and the instructions they use."""
-    numpy = f"NumPy {np.__version__}"
+    names, instructions = [f"NumPy {np.__version__}"], platform.machine()
     if engine != "plain":
         with contextlib.suppress(Unsupported):
+            names.insert(0, compiler.versions())
+        with contextlib.suppress(Unsupported):
             onednn = library()
-            return f"oneDNN {onednn.version}, {numpy}", onednn.isa
-    return numpy, platform.machine()
+            names.insert(0, f"oneDNN {onednn.version}")
+            instructions = onednn.isa
+    return ", ".join(names), instructions
 
 
 def _net_names(run: Trainer) -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import inspect
-import itertools
 
 import numpy as np
 import pytest
@@ -107,7 +106,7 @@ def test_a_body_that_declines_is_passed_over(monkeypatch):
     monkeypatch.setitem(BODIES, "softmax", ("plain.sum:Sum", "plain.softmax:Softmax"))
     ops = Ops()
     assert type(ops.softmax((2, 3), 1)).__module__ == "netcli.arrays.plain.softmax"
-    assert ops.declined == {"softmax": "not today"}
+    assert ops.declined == {"softmax": {"plain": "not today"}}
 
 
 # x (images, channels, *size), filters, kernel, stride, pad, dilation, group, bias
@@ -416,32 +415,53 @@ def test_lrn(body, dtype, layout, region, size, alpha, beta, k):
 @dtypes
 @layouts
 @pytest.mark.parametrize("shape", [(3, 4, 2, 5), (6, 3), (2, 3, 4), (2, 3, 2, 3, 2)])
-@pytest.mark.parametrize("use_global", [False, True])
-def test_batch_norm(body, dtype, layout, shape, use_global):
+@pytest.mark.parametrize(
+    ("use_global", "affine", "relu"),
+    [(False, False, False), (True, False, False), (False, True, True), (True, True, False), (False, False, True)],
+)
+def test_batch_norm(body, dtype, layout, shape, use_global, affine, relu):
     arrays = Arrays(dtype, layout)
-    norm = plan(body, shape, 1e-3, use_global, arrays.dtype)
+    norm = plan(body, shape, 1e-3, use_global, affine, relu, arrays.dtype)
     x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
     mean, var = np.full((2, shape[1]), np.nan, dtype)
     if use_global:
         mean[:], var[:] = arrays.rng.standard_normal(shape[1]), arrays.rng.uniform(0.5, 2, shape[1])
     means, variances = np.float64(mean), np.float64(var)
+    s, b, ds, db = arrays.rng.standard_normal((4, shape[1])).astype(dtype) if affine else [None] * 4
 
-    def forward(x):
-        return references.batch_norm(x, means, variances, 1e-3, use_global)
+    def forward(x, s=s, b=b):
+        return references.batch_norm(x, means, variances, 1e-3, use_global, s, b, relu)
 
     want = forward(np.float64(x))
-    norm.forward(x, mean, var, y)
+    norm.forward(x, mean, var, s, b, y)
     arrays.close(y, want)
     arrays.close(mean, means)
     arrays.close(var, variances)
-    norm.backward(x, mean, var, dy, dx)
+    norm.backward(x, mean, var, s, dy, dx, ds, db)
     check_gradient(arrays, forward, x, dy, dx)
+    if affine:
+        check_gradient(arrays, lambda s: forward(np.float64(x), s, b), s, dy, ds)
+        check_gradient(arrays, lambda b: forward(np.float64(x), s, b), b, dy, db)
 
     over = x.copy(order="K")  # y is x, dx is dy
-    norm.forward(over, mean, var, over)
+    norm.forward(over, mean, var, s, b, over)
     arrays.close(over, want)
-    norm.backward(x, mean, var, dy, dy)
+    norm.backward(x, mean, var, s, dy, dy, ds, db)
     arrays.close(dy, dx)
+
+
+@bodies("batch_norm")
+@dtypes
+def test_batch_norm_with_relu_shows_what_is_not_a_number(body, dtype):
+    arrays = Arrays(dtype, "channels last")
+    shape = (2, 16, 3, 3)
+    norm = plan(body, shape, 1e-3, False, True, True, arrays.dtype)
+    x, y = arrays.normal(*shape), arrays.dirty(*shape)
+    x[1, 3, 2, 2] = np.nan
+    mean, var, s, b = np.ones((4, 16), dtype)
+    norm.forward(x, mean, var, s, b, y)
+    assert np.isnan(y[:, 3]).all()
+    assert np.isfinite(np.delete(y, 3, axis=1)).all()
 
 
 @bodies("softmax")
@@ -572,20 +592,37 @@ def test_dropout_keeps_its_share():
     assert abs(x.mean() - 1) < 0.01
 
 
-@bodies("sgd")
+RULES = {"SGD": 1, "Nesterov": 1, "AdaGrad": 1, "RMSProp": 1, "AdaDelta": 2, "Adam": 2}  # rule -> histories
+
+
+@bodies("update")
 @dtypes
-@pytest.mark.parametrize(
-    ("momentum", "decay", "l1", "scale"), list(itertools.product((0, 0.9), (0, 0.1), (False, True), (1, 0.5)))
-)
-def test_sgd(body, dtype, momentum, decay, l1, scale):
-    count = 70_000  # more than a block
+@pytest.mark.parametrize("shape", [(7, 3), (70, 1000)])  # of few items, and of many: parts for blocks and threads
+@pytest.mark.parametrize("rule", RULES)
+def test_update(body, dtype, shape, rule):
     arrays = Arrays(dtype)
-    sgd = plan(body, count, arrays.dtype)
-    w, dw, h = arrays.rng.standard_normal((3, count)).astype(dtype)
-    w[:10] = 0  # of no sign
-    given = dw.copy()
-    want_w, want_h = references.sgd(*np.float64([w, dw, h]), 0.01, momentum, decay, l1, scale)
-    sgd.update(w, dw, h, 0.01, momentum, decay, l1, scale)
-    arrays.close(h, want_h)
-    arrays.close(w, want_w)
-    np.testing.assert_array_equal(dw, given)
+    constants = (0.9, 0.95, 1e-3)
+    update = plan(body, rule, shape, *constants, arrays.dtype)
+    for decay, l1, scale in [(0, False, 1), (0.1, False, 0.5), (0.1, True, 0.5)]:
+        w, dw, *histories = arrays.rng.standard_normal((2 + RULES[rule], *shape)).astype(dtype)
+        for history in histories:
+            np.abs(history, out=history)
+        w[:2] = 0  # of no sign
+        given = dw.copy()
+        want = references.update(rule, *np.float64([w, dw]), np.float64(histories), 0.01, decay, l1, scale, *constants)
+        update.update(w, dw, histories, 0.01, decay, l1, scale)
+        for got, wanted in zip([w, *histories], want, strict=True):
+            arrays.close(got, wanted)
+        np.testing.assert_array_equal(dw, given)
+
+
+@bodies("update")
+@pytest.mark.parametrize("rule", RULES)
+def test_update_shows_what_is_not_a_number(body, rule):
+    update = plan(body, rule, (3,), 0.9, 0.95, 1e-3, np.float32)
+    w, histories = np.ones(3, "f4"), np.zeros((RULES[rule], 3), "f4")
+    with np.errstate(invalid="ignore"):
+        update.update(w, np.array([1, np.nan, np.inf], "f4"), list(histories), 0.1, 0.1, False, 1.0)
+    assert np.isfinite(w[0])
+    assert np.isnan(w[1])
+    assert not np.isfinite(w[2])

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from netcli.arrays.plain.update import BLOCK
 from netcli.errors import NetcliError, SnapshotError
 from netcli.solvers import make_solver, solver_types
-from netcli.solvers.blockwise import BLOCK
 from solvers.parameters import parameter, solver_document
 
 BASE = "base_lr: 0.05 lr_policy: 'inv' gamma: 0.1 power: 0.5 "

@@ -26,10 +26,6 @@ from netcli.arrays.ops import Unsupported
 WHEEL = "onednn-cpu-gomp"
 FILE = "libdnnl.so.3"
 
-# How often an OpenMP thread looks for work before it sleeps.  By default libgomp's look for about a millisecond, and
-# keep a processor from the very thread they wait for when anything else wants one: an iteration of LeNet, 3.6 ms on
-# two quiet cores, took 50 to 220 ms beside another program.  At this count it takes 3.9 and 15 to 25.
-SPINS = "3000"
 # Equal layers of a net share generated code.  oneDNN would keep 1024, some 100 MB of shapes long gone in a net
 # that is reshaped for every image.
 CACHED_PRIMITIVES = 256
@@ -54,8 +50,7 @@ class Library:
     def __init__(self, path: str) -> None:
         """Raises OSError where the file can't be loaded or is another version than this code was written for."""
         self.path = path
-        if "OMP_WAIT_POLICY" not in os.environ:  # libgomp reads both when it is loaded, which is now
-            os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+        threads.prepare_openmp()
         self.call = ctypes.CDLL(path, mode=os.RTLD_LOCAL)
         self.call.dnnl_version.restype = SIGNATURES["version"][0]
         found = self.call.dnnl_version().contents

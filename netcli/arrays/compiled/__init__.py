@@ -1,0 +1,1 @@
+"""Bodies of our own: kernels that numba compiles (README.md)."""
