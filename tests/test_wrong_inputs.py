@@ -210,7 +210,11 @@ ROWS = [
     ("features into a database that is there", [*EXTRACT, "--blob", "conv1=db"], nothing),
     ("window file with a wrong window", TRAIN_IT, windows("1 0.9 3 0 2 4")),
     ("window beyond its image", TRAIN_IT, windows("1 0.9 0 0 5 5")),
-    ("upgrade of a binary file", ["upgrade", "tiny.caffemodel", "new.prototxt"], nothing),
+    ("upgrade of a database", ["upgrade", "db/data.mdb", "new"], nothing),
+    ("upgrade of a caffemodel that is cut off", ["upgrade", "tiny.caffemodel", "new"], cut("tiny.caffemodel", 0.5)),
+    ("learning rate that is no number", [*TRAIN_IT, "--set", "base_lr=nan"], nothing),
+    ("log of no training", ["parse-log", "list.txt"], nothing),
+    ("chart of no training", ["plot-log", "list.txt", "chart.svg"], nothing),
 ]  # fmt: skip
 
 

@@ -26,9 +26,9 @@ from netcli.training.log_parser import Log, Row, fields, read_log
 def command(log: str, folder: str, delimiter: str, verbose: bool, as_json: bool) -> None:
     """Write OUTDIR/LOG.train and OUTDIR/LOG.test, the outputs that the log of a training tells.
 
-    LOG is Caffe's (a file that holds its stderr), the train.log of a run folder, or its metrics.jsonl.  The columns are
-    NumIters, Seconds, LearningRate and the outputs; OUTDIR is the current folder unless given.  A table without rows is
-    not written.
+    LOG is Caffe's (a file that holds its stderr), a run folder, or its train.log or metrics.jsonl.  The columns are
+    NumIters, Seconds, LearningRate and the outputs; OUTDIR is the current folder unless given.  A table without rows
+    is not written.
     """
     found = read_log(log)
     if as_json:

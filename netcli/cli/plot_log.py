@@ -33,7 +33,7 @@ def _names(ctx: click.Context, param: click.Parameter, values: Sequence[str]) ->
 def command(logs: Sequence[str], out: str, chart: int | None, names: Sequence[str], x: str, title: str | None) -> None:
     """Draw what training logs tell to OUT, an SVG by its name; a PNG, PDF or the like takes matplotlib.
 
-    Each LOG is Caffe's, or the train.log or metrics.jsonl of a run folder.  Drawn are losses and test scores, unless
+    Each LOG is Caffe's, a run folder, or its train.log or metrics.jsonl.  Drawn are losses and test scores, unless
     --chart or --y say what: the outputs of the nets by their names, lr, and loss; "test loss" is the test's alone.
     """
     if chart is not None and names:

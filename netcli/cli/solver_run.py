@@ -51,23 +51,29 @@ def read_solver_to_train(
     return document
 
 
-def settle_weights(document: Document, given: Sequence[str]) -> list[str]:
-    """The caffemodels to begin with, from the command line or else the solver, which has them from then on."""
+def settle_weights(document: Document, given: Sequence[str], *, resume: str = "--resume") -> list[str]:
+    """The caffemodels to begin with, from the command line or else the solver, which has them from then on.
+
+    resume: what the command line calls the option for solver states
+    """
     paths = split_paths(given)
     for path in paths:
         if path.endswith((".solverstate", ".solverstate.h5")):
-            raise NetcliError("is a solver state: go on from it with --resume", place=Place(path))
+            raise NetcliError(f"is a solver state: go on from it with {resume}", place=Place(path))
     if not given:
         paths = [find_file(path, document.lines) for path in split_paths(document.message.weights)]
     document.message.weights[:] = paths
     return paths
 
 
-def read_found(path: str) -> Found:
-    """The state in a file that the command line names; raises SnapshotError."""
+def read_found(path: str, *, weights: str = "--weights", resume: str = "--resume") -> Found:
+    """The state in a file that the command line names; raises SnapshotError.
+
+    weights, resume: what the command line calls these options
+    """
     if path.endswith((".caffemodel", ".caffemodel.h5")):
         raise NetcliError(
-            "holds weights alone: begin with them by --weights, or give --resume a .solverstate", place=Place(path)
+            f"holds weights alone: begin with them by {weights}, or give {resume} a .solverstate", place=Place(path)
         )
     return Found(path, read_state(path))
 

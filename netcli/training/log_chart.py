@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from netcli.errors import NetcliError, suggestion
 from netcli.training.chart import Line, Panel
-from netcli.training.log_parser import Log, Point, Row
+from netcli.training.log_parser import RUN_LOG, Log, Point, Row
 
 ITERS, SECONDS = "iters", "seconds"
 X_LABELS = {ITERS: "iteration", SECONDS: "seconds"}
-OWN_NAMES = ("train.log", "metrics.jsonl")  # of a run folder, whose name says more
+OWN_NAMES = (RUN_LOG, "metrics.jsonl")  # of a run folder, whose name says more
 
 
 @dataclass

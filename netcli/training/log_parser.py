@@ -30,6 +30,7 @@ from typing import Any
 
 from netcli.errors import NetcliError, Place
 
+RUN_LOG = "train.log"  # in a run folder
 ITERS, SECONDS, RATE = "NumIters", "Seconds", "LearningRate"  # the columns before those of the outputs
 
 _NUMBER = r"([-+]?(?:nan|inf|[\d.]+(?:e[-+]?\d+)?))"
@@ -88,7 +89,12 @@ def fields(rows: Iterable[Row]) -> list[str]:
 
 
 def read_log(path: str) -> Log:
-    """Read a log of Caffe's lines, or a metrics.jsonl; raises NetcliError, also where it tells of no iteration."""
+    """Read a log of Caffe's lines, a metrics.jsonl, or the log in a run folder.
+
+    Raises NetcliError, also where it tells of no iteration.
+    """
+    if os.path.isdir(path) and os.path.exists(inside := os.path.join(path, RUN_LOG)):
+        path = inside
     reader = _Reader(path)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as lines:

@@ -216,6 +216,14 @@ FAULTS = [
     ),
     ("train -solver s -sigint_effect halt", "-sigint_effect is one of stop, snapshot, none, and not 'halt'"),
     ("train -solver solver.prototxt -gpu a", "-gpu takes numbers with commas between them, or all, and not 'a'"),
+    (
+        "train -solver solver.prototxt -weights a.solverstate",
+        "a.solverstate: is a solver state: go on from it with -snap",
+    ),
+    (
+        "train -solver solver.prototxt -snapshot a.caffemodel",
+        "a.caffemodel: holds weights alone: begin with them by -we",
+    ),
     ("test -model net.prototxt", "test needs -weights"),
     ("test -weights w", "test needs -model"),
     ("test -model net.prototxt -weights w -iterations=0", "-iterations is at least 1, got 0"),

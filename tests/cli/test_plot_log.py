@@ -52,7 +52,7 @@ def test_the_charts_of_caffes_script(netcli, number, what, x, last):
 
 
 def test_several_logs_in_one_chart(netcli):
-    assert netcli("plot-log", "a.log", "runs/b-1/train.log", "out.svg", "--chart", 0)[0] == 0
+    assert netcli("plot-log", "a.log", "runs/b-1", "out.svg", "--chart", 0)[0] == 0
     assert {"a 0.9", "b-1 0.8", "Test accuracy vs. iters", "test accuracy"} <= set(texts("out.svg"))
     colours = {line.get("stroke") for line in ET.parse("out.svg").getroot().findall("svg:polyline", NS)}
     assert len(colours) == 2

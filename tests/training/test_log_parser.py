@@ -204,6 +204,11 @@ def test_a_file_that_tells_of_no_iteration(read, tmp_path, text):
         read(text)
 
 
+def test_the_log_in_a_run_folder(tmp_path):
+    (tmp_path / "train.log").write_text(OLD)
+    assert read_log(str(tmp_path)) == read_log(str(tmp_path / "train.log"))
+
+
 def test_a_log_that_can_not_be_read(tmp_path):
     with pytest.raises(NetcliError, match=r"none: can't be read: no such file or directory$"):
         read_log(str(tmp_path / "none"))

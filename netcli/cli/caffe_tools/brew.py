@@ -73,8 +73,9 @@ def train(call: Call) -> int:
     call.log.say("caffe.cpp:204", "Use CPU.")
     if gpu is not None:
         warn_of_gpu(gpu)
-    weights = settle_weights(document, [text] if (text := flags.text("weights")) else [])
-    state = read_found(path) if (path := flags.text("snapshot")) else None
+    weights = settle_weights(document, [text] if (text := flags.text("weights")) else [], resume="-snapshot")
+    path = flags.text("snapshot")
+    state = read_found(path, weights="-weights", resume="-snapshot") if path else None
     with contextlib.ExitStack() as stack:
         alone = hold_prefix(stack, document, must=False)
         session, run = begin(
