@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape
 
 # op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one takes everything.
@@ -33,12 +34,16 @@ BODIES = {
     "lrn": ("onednn.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": ("onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
     "softmax": ("onednn.softmax:Softmax", "plain.softmax:Softmax"),
+    "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
     "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
+
+# Caffe's FLT_MIN, in float64 too: no item's logarithmic loss exceeds -log(1.17549e-38) = 87.3365.
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class Unsupported(Exception):  # noqa: N818 (an answer, and no error)
@@ -54,10 +59,12 @@ class Ops:
     """The bodies in use.
 
     engine: "auto" takes the fastest body that accepts, "plain" the plain ones only.
+    choices: which implementations serve plans that last; None: nothing is chosen yet.
     """
 
-    def __init__(self, engine: str = "auto") -> None:
+    def __init__(self, engine: str = "auto", choices: Choices | None = None) -> None:
         self.engine = engine
+        self.choices = choices or Choices()
         self.declined: dict[str, dict[str, str]] = {}  # op -> room -> why its body did not take the last plan
 
     def library(self) -> str:
@@ -94,33 +101,48 @@ class Ops:
         group: int,
         bias: bool,
         dtype: Any = np.float32,
+        relu: float | None = None,
+        add: bool = False,
+        choices: Choices | None = None,
     ) -> Any:
         """Convolution over one or more spatial axes, in groups, with dilation (1: none).
 
         x (N, C, *in)   w (M, C/group, *kernel)   b (M,)   y (N, M, *out)
         out = max(0, in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1; where the difference is below 0,
         zeros behind the padding make up for it
+        add: sum into what y holds; then relu: times this slope where y would be below 0.  Both are forward's alone.
+        Slope 0 may be one of up to 1e-20 (-inf stays); what is not a number stays so.
+        choices: for a plan that lasts: it finds its fastest implementation by them, or by its first execution;
+        None: by a rule, in no time
 
         plan.y_shape
         plan.forward(x, w, b, y)                    b is None without bias
         plan.backward_data(dy, w, dx)
         plan.backward_weights(x, dy, dw, db, add)   dw, db: None where not wanted; add: sum into them
         """
-        return self._plan("conv", x_shape, num_output, kernel, stride, pad, dilation, group, bias, dtype)
+        return self._plan("conv", x_shape, num_output, kernel, stride, pad, dilation, group, bias, dtype, relu, add, choices)
 
     def inner_product(
-        self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any = np.float32
+        self,
+        x_shape: Shape,
+        axis: int,
+        num_output: int,
+        transpose: bool,
+        bias: bool,
+        dtype: Any = np.float32,
+        relu: float | None = None,
     ) -> Any:
         """Matrix product of x, flattened (in Caffe's order) to (rows, K) at `axis`, with the weights.
 
         x any   w (num_output, K), or (K, num_output) if transpose   b (num_output,)   y (*x_shape[:axis], num_output)
+        relu: as in `conv`
 
         plan.y_shape
         plan.forward(x, w, b, y)
         plan.backward_data(dy, w, dx)
         plan.backward_weights(x, dy, dw, db, add)
         """
-        return self._plan("inner_product", x_shape, axis, num_output, transpose, bias, dtype)
+        return self._plan("inner_product", x_shape, axis, num_output, transpose, bias, dtype, relu)
 
     def pool(
         self,
@@ -132,6 +154,7 @@ class Ops:
         pad: Shape,
         mask: bool = False,
         dtype: Any = np.float32,
+        gradients: bool = True,
     ) -> Any:
         """Pooling of (N, C, H, W); the caller has worked out y_shape, ceiling or floor.
 
@@ -142,10 +165,10 @@ class Ops:
         never a maximum.
 
         plan.forward(x, y)
-        plan.backward(dy, dx)
+        plan.backward(dy, dx)   unless gradients is False, and forward keeps nothing for it
         plan.mask               with mask=True, after forward: (N, C, *out), the index h * W + w of each maximum, or -1
         """
-        return self._plan("pool", x_shape, y_shape, method, kernel, stride, pad, mask, dtype)
+        return self._plan("pool", x_shape, y_shape, method, kernel, stride, pad, mask, dtype, gradients)
 
     def stochastic_pool(
         self, x_shape: Shape, y_shape: Shape, kernel: Shape, stride: Shape, dtype: Any = np.float32
@@ -166,7 +189,15 @@ class Ops:
         return self._plan("stochastic_pool", x_shape, y_shape, kernel, stride, dtype)
 
     def lrn(
-        self, x_shape: Shape, region: str, size: int, alpha: float, beta: float, k: float, dtype: Any = np.float32
+        self,
+        x_shape: Shape,
+        region: str,
+        size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+        dtype: Any = np.float32,
+        gradients: bool = True,
     ) -> Any:
         """Local response normalisation of (N, C, H, W): y = x * s ** -beta, s = k + alpha / n * sum(x**2).
 
@@ -174,9 +205,9 @@ class Ops:
         "within": over size x size pixels around each, n = size ** 2, zeros outside the image.
 
         plan.forward(x, y)
-        plan.backward(x, y, dy, dx)
+        plan.backward(x, y, dy, dx)   unless gradients is False, and forward keeps nothing for it
         """
-        return self._plan("lrn", x_shape, region, size, alpha, beta, k, dtype)
+        return self._plan("lrn", x_shape, region, size, alpha, beta, k, dtype, gradients)
 
     def batch_norm(
         self,
@@ -206,6 +237,17 @@ class Ops:
         plan.backward(y, dy, dx)  dx may be dy
         """
         return self._plan("softmax", x_shape, axis, dtype)
+
+    def log_loss(self, p_shape: Shape, axis: int, dtype: Any = np.float32) -> Any:
+        """The logarithmic loss of probabilities p, with the classes along `axis` (>= 0), and its gradient for a softmax.
+
+        index   intp, p_shape with 1 at `axis`: the class of each item; below 0 for an item that takes no part
+
+        plan.forward(p, index)               returns the sum of -log(max(p at the index, SMALLEST)), a float
+        plan.backward(p, index, scale, dx)   dx = scale * (p - 1) at the index, scale * p elsewhere, 0 for an item
+                                             that takes no part; dx may be p
+        """
+        return self._plan("log_loss", p_shape, axis, dtype)
 
     def activation(self, kind: str, shape: Shape, alpha: float = 0.0, dtype: Any = np.float32) -> Any:
         """An elementwise non-linearity.

@@ -52,6 +52,7 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "concat": ("concat", ((IMAGES, IMAGES), 1)),
     "sum": ("sum", (IMAGES, (1.0, 1.0))),
     "dropout": ("dropout", (IMAGES, 0.5)),
+    "log_loss": ("log_loss", ((2, 10), 1)),
     "update (SGD)": ("update", ("SGD", (1000,), 0.9)),
     "update (Adam)": ("update", ("Adam", (1000,), 0.9, 0.999, 1e-8)),
 }

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from netcli.blob import Blob
 from netcli.layers.base import layer
 from netcli.layers.class_loss import ClassLoss
-from netcli.layers.labels import picks
-
-# Caffe's FLT_MIN, in float64 too: no item's loss exceeds -log(1.17549e-38) = 87.3365.
-SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @layer("SoftmaxWithLoss", param="softmax_param")
@@ -28,21 +22,16 @@ class SoftmaxWithLoss(ClassLoss):
     errors  DataError for a label that is no class
     """
 
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.plan = self.ops.log_loss(bottom[0].shape, self.class_axis, self.dtype)
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.score(bottom, top)
-        xp, p = self.xp, self.prob.data
-        self.where = picks(p.shape, self.class_axis, self.index, xp)
-        losses = xp.log(xp.maximum(p[self.where], SMALLEST))
         if self.ignored is not None:
-            losses[self.ignored] = 0
-        top[0].data[...] = -losses.sum() / self.divisor
+            self.index[self.ignored] = -1
+        top[0].data[...] = self.plan.forward(self.prob.data, self.index) / self.divisor
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        if not propagate_down[0]:
-            return
-        dx, scale = bottom[0].diff, (top[0].diff / self.divisor).astype(self.dtype)
-        # dx = p - 1 at the label, p elsewhere
-        self.xp.multiply(self.prob.data, scale, out=dx)
-        dx[self.where] -= scale
-        if self.ignored is not None:
-            self.xp.copyto(dx, 0, where=self.ignored)
+        if propagate_down[0]:
+            self.plan.backward(self.prob.data, self.index, float(top[0].diff) / self.divisor, bottom[0].diff)

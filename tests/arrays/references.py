@@ -125,6 +125,18 @@ def softmax(x, axis):
     return e / e.sum(axis, keepdims=True)
 
 
+def log_loss(p, axis, index):
+    """The loss, and the gradient for softmax's x."""
+    p, index = np.moveaxis(p, axis, -1), np.moveaxis(index, axis, -1)[..., 0]
+    total, dx = 0.0, np.zeros(p.shape)
+    for at in np.ndindex(index.shape):
+        if index[at] >= 0:
+            total -= np.log(max(p[at][index[at]], np.finfo(np.float32).tiny))
+            dx[at] = p[at]
+            dx[at][index[at]] -= 1
+    return total, np.moveaxis(dx, -1, axis)
+
+
 def activation(kind, alpha, x):
     if kind == "relu":
         return np.where(x > 0, x, alpha * x)

@@ -60,14 +60,16 @@ class Call:
         self._before: list[tuple[Any, Any]] = []  # (target, source) to be copied
         self._behind: list[tuple[Any, Any]] = []
 
-    def run(self, arrays: tuple[Any, ...], *numbers: Any) -> None:
+    def run(self, arrays: tuple[Any, ...], *numbers: Any) -> Any:
+        """Call the kernel; returns what it returns."""
         if not self._arrays or any(map(is_not, arrays, self._arrays)):
             self._bind(arrays)
         for target, source in self._before:
             np.copyto(target, source)
-        self._kernel(*self._flats, *numbers)
+        result = self._kernel(*self._flats, *numbers)
         for target, source in self._behind:
             np.copyto(target, source)
+        return result
 
     def _bind(self, arrays: tuple[Any, ...]) -> None:
         self._arrays, self._flats, self._before, self._behind = (), [], [], []

@@ -24,13 +24,14 @@ from netcli.arrays import threads
 from netcli.arrays.ops import Unsupported
 
 DTYPES = ("float32", "float64")
-# Items from which on several threads are faster than one.  Measured with a solver's update, whose two ways cost
-# the same at 25,000 to 30,000 items on two processors: waking the others takes about 4 us.
-PARALLEL_FROM = 1 << 15
+# Items from which on several threads are faster than one, whether or not other programs want the processors too.
+# Measured on two quiet ones a solver's update costs the same both ways at 30,000 items, a gradient of two arrays at
+# 60,000: to wake the other thread takes about 4 us.
+PARALLEL_FROM = 1 << 16
 
 LOCK = "netcli.lock"  # beside the compiled code
 
-Kernel = Callable[..., None]
+Kernel = Callable[..., Any]
 
 
 @functools.cache
@@ -107,7 +108,7 @@ def _compiled(kernel: Any, dtype: str) -> Kernel:
     if hasattr(kernel, "compile"):  # with NUMBA_DISABLE_JIT kernels are plain functions
         arguments = re.sub(r"\bT\b", dtype, kernel.signature)
         with _alone(kernel.stats.cache_path):
-            kernel.compile(f"void({arguments})")
+            kernel.compile(f"({arguments})")
     result: Kernel = kernel
     return result
 

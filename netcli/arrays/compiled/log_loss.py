@@ -1,0 +1,33 @@
+"""The logarithmic loss of probabilities."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from netcli.arrays.compiled.call import Call, Port
+from netcli.arrays.compiled.compiler import accept, kernel
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.ops import SMALLEST, Unsupported
+
+
+class LogLoss:
+    """See `Ops.log_loss`."""
+
+    def __init__(self, p_shape: Shape, axis: int, dtype: Any) -> None:
+        accept(dtype, p_shape)
+        if axis != (1 if len(p_shape) == 4 else len(p_shape) - 1):
+            raise Unsupported("the classes of an item do not lie side by side")
+        self._classes, self._items, self._dtype = p_shape[axis], count_of(p_shape), dtype
+        self._p, self._dx = Port(p_shape, dtype), Port(p_shape, dtype, is_read=False, is_written=True)
+        self._forward = Call(kernel("log_loss", "loss", dtype, self._items // self._classes), (self._p,))
+
+    @cached_property
+    def _backward(self) -> Call:
+        return Call(kernel("log_loss", "gradient", self._dtype, self._items), (self._p, self._dx))
+
+    def forward(self, p: Any, index: Any) -> float:
+        return float(self._forward.run((p,), index.reshape(-1), self._classes, SMALLEST))
+
+    def backward(self, p: Any, index: Any, scale: float, dx: Any) -> None:
+        self._backward.run((p, dx), index.reshape(-1), self._classes, float(scale))
