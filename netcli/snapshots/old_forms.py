@@ -30,9 +30,9 @@ def kind_of_binary(path: str, content: memoryview) -> str:
     """ "net" or "solver"; raises SnapshotError for anything else."""
     try:
         found = {(number, kind) for number, kind, _ in wire.fields(content)}
-    except wire.TruncatedError:
-        raise SnapshotError("is no whole net or solver: the file ends too soon", place=Place(path)) from None
     except wire.WireError as fault:
+        if isinstance(fault, wire.TruncatedError) and fault.number in (LAYER, LAYERS):
+            raise SnapshotError("is no whole net: the file ends too soon", place=Place(path)) from None
         raise SnapshotError(f"is neither a net nor a solver, or damaged: {fault}", place=Place(path)) from None
     if (LAYER, wire.BYTES) in found:
         return "net"

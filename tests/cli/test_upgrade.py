@@ -118,7 +118,7 @@ def test_a_pipe(netcli, old):
         (
             schema.NetParameter(**V1).SerializeToString()[:-1],
             "new",
-            "old.prototxt: is no whole net or solver: the file ends too soon",
+            "old.prototxt: is no whole net: the file ends too soon",
         ),
         (b"\x0a\x05LeNet", "new", "old.prototxt: is neither a binary net nor a binary solver"),
         (b"layers { nme: 'x' }", "new", "old.prototxt:1: V1LayerParameter has no field 'nme'; did you mean 'name'?"),
