@@ -90,3 +90,15 @@ def test_a_fault_of_the_users_code_keeps_its_traceback(folder, netcli):
     (folder / "net.prototxt").write_text(NET.replace('"0.1"', '"a tenth"'))
     with pytest.raises(ValueError, match="a tenth"):
         netcli("train", "solver.prototxt", "--allow-python")
+
+
+def test_caffes_spelling_needs_leave_too(folder, netcli, monkeypatch):
+    monkeypatch.setenv("GLOG_logtostderr", "1")
+    text = MODULE.replace("class Loss:", "class Loss(caffe.Layer):").replace(
+        "import numpy", "import caffe\nimport numpy"
+    )
+    (folder / "users_loss.py").write_text(text)
+    status, _, err = netcli("caffe", "train", "-solver", "solver.prototxt")
+    assert status == 2
+    assert "--allow-python" in err
+    assert netcli("caffe", "train", "-solver", "solver.prototxt", "-allow_python")[0] == 0

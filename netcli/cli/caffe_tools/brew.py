@@ -86,7 +86,7 @@ def train(call: Call) -> int:
             state=state,
             engine=_engine(call),
             threads=_threads(call),
-            allow_python=flags.is_on("allow_python"),
+            allow_python=_allow_python(call),
         )
         # A loss that is no number ends no run of Caffe's; a script may count on its last snapshot.
         run.add(
@@ -188,7 +188,7 @@ def _net(call: Call, path: str, phase: int, batches: int = 0) -> Net:
     if (threads := _threads(call)) is not None:
         set_threads(threads)
     choice = Choice(read_net(path), path, path, phase, call.flags.number("level"), _stages(call), batches)
-    return choice.build(ops=Ops(_engine(call)), seed=0, allow_python=call.flags.is_on("allow_python"))
+    return choice.build(ops=Ops(_engine(call)), seed=0, allow_python=_allow_python(call))
 
 
 def _needed(call: Call, name: str, action: str) -> str:
@@ -224,6 +224,16 @@ def _threads(call: Call) -> int | None:
     if (threads := call.flags.number("threads")) < 0:
         raise NetcliError(f"-threads is at least 1, or 0 for all cores, got {threads}")
     return threads or None
+
+
+def _allow_python(call: Call) -> bool:
+    """Whether Python layers may run; what they import as caffe is then our own."""
+    allowed = call.flags.is_on("allow_python")
+    if allowed:
+        from netcli.pycaffe import install_as_caffe  # for those who ask for it
+
+        install_as_caffe()
+    return allowed
 
 
 def _gpu(call: Call) -> str | None:
