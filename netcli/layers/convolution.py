@@ -34,8 +34,7 @@ class Convolution(Filters):
     def out_sizes(self, sizes: Shape, bottom: str) -> Shape:
         return self.window.places(sizes, bottom)
 
-    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        super().reshape(bottom, top)
+    def make_plan(self) -> None:
         self.plan = self.conv(self.x_shape, self.p.num_output, self.p.bias_term)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:

@@ -33,8 +33,7 @@ class Deconvolution(Filters):
     def out_sizes(self, sizes: Shape, bottom: str) -> Shape:
         return self.window.covered(sizes, bottom)
 
-    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        super().reshape(bottom, top)
+    def make_plan(self) -> None:
         # The convolution that leads from y to x.
         self.plan = self.conv(self.y_shape, self.channels, bias=False)
 

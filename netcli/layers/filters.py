@@ -42,6 +42,7 @@ class Filters(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no out_sizes")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        self.x_shape: Shape = ()
         p, shape = self.p, bottom[0].shape
         self.channel_axis = self.axis(p.axis, len(shape), "convolution_param.axis")
         self.channels = shape[self.channel_axis]
@@ -82,7 +83,16 @@ class Filters(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
+        before = self.x_shape
         self.x_shape, self.y_shape = self._op_shape(bottom[0].shape), self._op_shape(top[0].shape)
+        if not before:
+            self.lasting = self.x_shape  # the shape at set-up is taken for one that lasts
+        if self.x_shape != before:
+            self.make_plan()
+
+    def make_plan(self) -> None:
+        """Make the plan for x_shape and y_shape."""
+        raise NotImplementedError(f"{type(self).__name__} has no make_plan")
 
     def _op_shape(self, shape: Shape) -> Shape:
         axis = self.channel_axis
@@ -101,6 +111,7 @@ class Filters(Layer):
             self.p.group,
             bias,
             self.dtype,
+            choices=self.ops.choices if self.x_shape == self.lasting else None,
         )
 
     def weights(self, w: Any) -> Any:

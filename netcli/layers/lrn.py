@@ -44,7 +44,8 @@ class LRN(Layer):
         p = self.p
         across = p.norm_region == p.ACROSS_CHANNELS
         region, k = ("across", p.k) if across else ("within", 1.0)
-        self.plan = self.ops.lrn(bottom[0].shape, region, p.local_size, p.alpha, p.beta, k, self.dtype)
+        settings = (region, p.local_size, p.alpha, p.beta, k, self.dtype)
+        self.plan = self.ops.lrn(bottom[0].shape, *settings, self.context.gradients)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.plan.forward(bottom[0].data, top[0].data)

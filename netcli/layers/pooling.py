@@ -149,11 +149,13 @@ class Pooling(Layer):
         for blob in top:
             blob.reshape(top_shape)
         kernel = self.kernel(shape)
-        self.plan = (
-            self.ops.stochastic_pool(shape, top_shape, kernel, self.stride, self.dtype)
-            if self.method == "stochastic"
-            else self.ops.pool(shape, top_shape, self.method, kernel, self.stride, self.pad, len(top) > 1, self.dtype)
-        )
+        if self.method == "stochastic":
+            self.plan = self.ops.stochastic_pool(shape, top_shape, kernel, self.stride, self.dtype)
+        else:
+            window = (kernel, self.stride, self.pad)
+            self.plan = self.ops.pool(
+                shape, top_shape, self.method, *window, len(top) > 1, self.dtype, self.context.gradients
+            )
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data, top[0].data

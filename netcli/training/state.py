@@ -73,7 +73,8 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
     run.iteration = state.iteration
     if not is_ours(state):
         return
-    _warn_of_differences(state.run, environment(run.net), path)
+    too_late = run.net.context.ops.choices.follow({chosen.operation: chosen.way for chosen in state.run.ways})
+    _warn_of_differences(state.run, environment(run.net), too_late, path)
     run.losses.extend(state.run.loss_window)
     run.generation = state.run.generation
     passes = [state.run.passes, *state.run.test_passes]
@@ -103,6 +104,7 @@ def environment(net: Net) -> Any:
         cpu=cpu,
         netcli=netcli.__version__,
         net_digest=digest.hexdigest(),
+        ways=[schema.ChosenWay(operation=key, way=way) for key, way in net.context.ops.choices.made.items()],
     )
 
 
@@ -124,8 +126,9 @@ def _net_names(run: Trainer) -> list[str]:
     return ["train", *(f"test {index}" for index in range(len(run.tests)))]
 
 
-def _warn_of_differences(there: Any, here: Any, path: str) -> None:
-    parts = []
+def _warn_of_differences(there: Any, here: Any, too_late: int, path: str) -> None:
+    """too_late: how many implementations of the run's can't be taken any more."""
+    parts = [f"other implementations of {too_late} operations, which have been executed already"] if too_late else []
     for field, words in (
         ("threads", "{} threads, not {}"),
         ("engine", "engine {}, not {}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,14 +71,20 @@ def activation(shape: Shape) -> Desc:
     return channels_last(shape) if len(shape) == 4 else plain(shape)
 
 
+# oneDNN's ReLU with slope 0 makes 0 of what is not a number, and hides a net that has gone astray; with another slope
+# it keeps it.  Results below 0 by so little are as good as 0, and infinities stay what they are.
+LEAST_SLOPE = 1e-20
+
+
 class Attributes:
-    """Attributes of a primitive: scratch memory comes from us; what is done to each result.
+    """Attributes of a primitive: scratch memory comes from us; what is done to each result, in this order.
 
     add: sum it into what the output holds.
     times: multiply it by an array of this layout, the argument ARG_TIMES.
+    relu: multiply it by this slope, at least LEAST_SLOPE, where it is below 0.
     """
 
-    def __init__(self, add: bool = False, times: Desc | None = None) -> None:
+    def __init__(self, add: bool = False, times: Desc | None = None, relu: float | None = None) -> None:
         lib = library()
         self.address = lib.own(self, "primitive_attr", lib.new("primitive_attr_create"))
         lib.call.dnnl_primitive_attr_set_scratchpad_mode(self.address, dnnl.SCRATCHPAD_USER)
@@ -87,6 +93,8 @@ class Attributes:
             lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, dnnl.UNDEFINED)
         if times is not None:
             lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, times.address)
+        if relu is not None:
+            lib.call.dnnl_post_ops_append_eltwise(post_ops, dnnl.ELTWISE_RELU, relu or LEAST_SLOPE, 0.0)
         lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
         lib.call.dnnl_post_ops_destroy(post_ops)
 
@@ -97,13 +105,15 @@ class Operation:
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
         Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
-    add, times: see Attributes.
+    add, times, relu: see Attributes.
     Raises Unsupported where oneDNN has no implementation.
     """
 
-    def __init__(self, kind: str, *args: Any, add: bool = False, times: Desc | None = None) -> None:
+    def __init__(
+        self, kind: str, *args: Any, add: bool = False, times: Desc | None = None, relu: float | None = None
+    ) -> None:
         lib = library()
-        attributes = Attributes(add, times)
+        attributes = Attributes(add, times, relu)
         # reorder alone names an engine for each side
         head = () if kind == "reorder" else (lib.engine,)
         try:
@@ -120,6 +130,17 @@ class Operation:
         name = ctypes.c_char_p()
         library().call.dnnl_primitive_desc_query(self.address, dnnl.QUERY_IMPLEMENTATION, 0, ctypes.byref(name))
         return (name.value or b"").decode()
+
+    def implementations(self) -> Iterator[Operation]:
+        """The same in each implementation that oneDNN has, in its order; this one ends as the last of them."""
+        lib = library()
+        while True:
+            each = object.__new__(Operation)
+            each.address = lib.own(each, "primitive_desc", lib.new("primitive_desc_clone", self.address))
+            each.kind, each._primitive = self.kind, 0
+            yield each
+            if lib.call.dnnl_primitive_desc_next_impl(self.address):
+                return
 
     def desc(self, argument: int) -> Desc | None:
         """The layout it wants for an argument of its execution; None where it takes no such argument."""

@@ -23,7 +23,16 @@ from netcli.arrays.onednn.weights_gradient import WeightsGradient
 class InnerProduct:
     """See `Ops.inner_product`."""
 
-    def __init__(self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any) -> None:
+    def __init__(
+        self,
+        x_shape: Shape,
+        axis: int,
+        num_output: int,
+        transpose: bool,
+        bias: bool,
+        dtype: Any,
+        relu: float | None = None,
+    ) -> None:
         self.x_shape, self.y_shape = x_shape, (*x_shape[:axis], num_output)
         accept(dtype, self.x_shape, self.y_shape)
         rows, items = count_of(x_shape[:axis]), count_of(x_shape[axis:])
@@ -33,7 +42,7 @@ class InnerProduct:
         self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
         self.b = plain((num_output,)) if bias else None
         self.b_row = plain((1, num_output)) if bias else None
-        self._forward = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y))
+        self._forward = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu))
         hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
         if transpose:
             self._backward_data = fast(Operation("matmul", self.y, self.w, None, self.x))

@@ -22,14 +22,26 @@ SIZES = (3, 5)
 class LRN:
     """See `Ops.lrn`."""
 
-    def __init__(self, x_shape: Shape, region: str, size: int, alpha: float, beta: float, k: float, dtype: Any) -> None:
+    def __init__(
+        self,
+        x_shape: Shape,
+        region: str,
+        size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+        dtype: Any,
+        gradients: bool = True,
+    ) -> None:
         accept(dtype, x_shape)
         if size not in SIZES:
             raise Unsupported(f"oneDNN's normalisation over {size} is not to be trusted")
         self.x = x = activation(x_shape)
         algorithm, window = ALGORITHMS[region], (size, alpha, beta, k)
-        self._forward = fast(Operation("lrn_forward", dnnl.FORWARD_TRAINING, algorithm, x, x, *window))
-        self._backward = fast(Operation("lrn_backward", algorithm, x, x, x, *window, self._forward))
+        purpose = dnnl.FORWARD_TRAINING if gradients else dnnl.FORWARD_INFERENCE
+        self._forward = fast(Operation("lrn_forward", purpose, algorithm, x, x, *window))
+        if gradients:
+            self._backward = fast(Operation("lrn_backward", algorithm, x, x, x, *window, self._forward))
         workspace = self._forward.desc(dnnl.ARG_WORKSPACE)  # what is common to forward and backward
         self._kept = None if workspace is None else (Kept(workspace.size), workspace)
         self._forward_program = self._make_forward()

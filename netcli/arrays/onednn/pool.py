@@ -30,6 +30,7 @@ class Pool:
         pad: Shape,
         mask: bool,
         dtype: Any,
+        gradients: bool = True,
     ) -> None:
         accept(dtype, x_shape, y_shape)
         if mask:
@@ -45,8 +46,10 @@ class Pool:
         # no dilation; a negative number of cells behind are cells that no window reaches
         window = (stride, kernel, (0,) * len(kernel), pad, tuple(max(b, 0) for b in behind))
         x, y = activation(x_shape), activation(y_shape)
-        self._forward = fast(Operation("pooling_forward", dnnl.FORWARD_TRAINING, algorithm, x, y, *window))
-        self._backward = fast(Operation("pooling_backward", algorithm, x, y, *window, self._forward))
+        purpose = dnnl.FORWARD_TRAINING if gradients else dnnl.FORWARD_INFERENCE
+        self._forward = fast(Operation("pooling_forward", purpose, algorithm, x, y, *window))
+        if gradients:
+            self._backward = fast(Operation("pooling_backward", algorithm, x, y, *window, self._forward))
         workspace = self._forward.desc(dnnl.ARG_WORKSPACE)  # where each maximum was
         self._kept = None if workspace is None else (Kept(workspace.size), workspace)
         self._forward_program = self._make_forward()

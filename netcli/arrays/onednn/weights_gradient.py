@@ -34,10 +34,11 @@ class WeightsGradient:
         wanted = (dw is not None, db is not None, add)
         program = self._programs.get(wanted)
         if program is None:
-            program = self._programs[wanted] = self._program(*wanted)
+            program = self._programs[wanted] = self.program(*wanted)
         program.run(x, dy, *[gradient for gradient in (dw, db) if gradient is not None])
 
-    def _program(self, w_wanted: bool, b_wanted: bool, add: bool) -> Program:
+    def program(self, w_wanted: bool, b_wanted: bool, add: bool) -> Program:
+        """What computes the gradients that are wanted."""
         program = Program()
         inputs = self.inputs(program)
         # The operation computes both; what is not wanted goes to scratch memory.

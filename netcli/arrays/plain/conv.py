@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.plain.activation import rectify
 
 BLOCK_BYTES = 4 << 20  # of unrolled windows: enough for the product to be efficient, little enough for the cache
 
@@ -34,7 +36,11 @@ class Conv:
         group: int,
         bias: bool,
         dtype: Any,
+        relu: float | None = None,
+        add: bool = False,
+        choices: Choices | None = None,
     ) -> None:
+        self.relu, self.add = relu, add
         dtype = np.dtype(dtype)
         images, channels, *size = x_shape
         self.kernel, self.stride, self.dilation, self.group = kernel, stride, dilation, group
@@ -62,10 +68,14 @@ class Conv:
             for rows in blocks:
                 result = self._ungrouped(np.matmul(self._unrolled(source, rows), filters), rows)
                 into = self._split(y[images, :, rows])
+                if self.add:
+                    result += into
                 if b is None:
                     into[...] = result
                 else:
                     np.add(result, b.reshape(self.group, -1, *[1] * len(self.out)), out=into)
+        if self.relu is not None:
+            rectify(y, self.relu)
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
         filters = self._filters(w)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.plain.activation import rectify
 
 BLOCK_BYTES = 4 << 20  # of a weight gradient that is held apart before it is added
 
@@ -14,7 +15,17 @@ BLOCK_BYTES = 4 << 20  # of a weight gradient that is held apart before it is ad
 class InnerProduct:
     """See `Ops.inner_product`."""
 
-    def __init__(self, x_shape: Shape, axis: int, num_output: int, transpose: bool, bias: bool, dtype: Any) -> None:
+    def __init__(
+        self,
+        x_shape: Shape,
+        axis: int,
+        num_output: int,
+        transpose: bool,
+        bias: bool,
+        dtype: Any,
+        relu: float | None = None,
+    ) -> None:
+        self.relu = relu
         self.y_shape = (*x_shape[:axis], num_output)
         self.rows = count_of(x_shape[:axis])
         self.transpose = transpose
@@ -25,6 +36,8 @@ class InnerProduct:
             y[...] = result
         else:
             np.add(result, b, out=y)
+        if self.relu is not None:
+            rectify(y, self.relu)
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
         dx[...] = np.matmul(dy.reshape(self.rows, -1), w.T if self.transpose else w).reshape(dx.shape)

@@ -18,7 +18,17 @@ BLOCK_BYTES = 1 << 20  # of squares being summed: so much stays in the cache
 class LRN:
     """See `Ops.lrn`."""
 
-    def __init__(self, x_shape: Shape, region: str, size: int, alpha: float, beta: float, k: float, dtype: Any) -> None:
+    def __init__(
+        self,
+        x_shape: Shape,
+        region: str,
+        size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+        dtype: Any,
+        gradients: bool = True,
+    ) -> None:
         across = region == "across"
         self.axes = (1,) if across else (2, 3)
         self.reach = size // 2
@@ -26,7 +36,10 @@ class LRN:
         self.beta, self.k = beta, k
         image = np.dtype(dtype).itemsize * count_of(x_shape[1:])
         self.images = max(1, min(x_shape[0], BLOCK_BYTES // max(1, image)))
-        self.s = view(np.empty(count_of(x_shape), dtype), x_shape, channels_last=True)
+        # Backward asks for all of s, forward for those of a block.
+        self.starts = range(0, x_shape[0], self.images)
+        kept = (x_shape[0] if gradients else self.images, *x_shape[1:])
+        self.s = view(np.empty(count_of(kept), dtype), kept, channels_last=True)
 
     def _window_sums(self, x: Any) -> Any:
         """Sums over the window around each item; zeros outside."""
@@ -41,11 +54,11 @@ class LRN:
         return x
 
     def _blocks(self) -> list[slice]:
-        return [slice(n, n + self.images) for n in range(0, len(self.s), self.images)]
+        return [slice(n, n + self.images) for n in self.starts]
 
     def forward(self, x: Any, y: Any) -> None:
         for n in self._blocks():
-            s = self.s[n]
+            s = self.s[n] if len(self.s) == len(x) else self.s[: len(x[n])]
             np.multiply(self._window_sums(np.square(x[n])), self.scale, out=s)
             s += self.k
             np.multiply(x[n], np.power(s, -self.beta), out=y[n])

@@ -80,6 +80,7 @@ class Pool:
         pad: Shape,
         mask: bool,
         dtype: Any,
+        gradients: bool = True,
     ) -> None:
         images, channels, *size = x_shape
         self.width = size[1]
@@ -91,8 +92,10 @@ class Pool:
         if self.is_max:
             rows = max(size[0], y_shape[2])  # of either step: with padding there may be more windows than rows
             self.better = self._memory((self.images, channels, rows, y_shape[3]), np.bool_)
-            self.winner_wide = self._memory((images, *between), self.wide.winner_dtype)
-            self.winner_high = self._memory(y_shape, self.high.winner_dtype)
+            # Backward and the mask ask for all winners, forward for those of a block.
+            kept = images if gradients or mask else self.images
+            self.winner_wide = self._memory((kept, *between), self.wide.winner_dtype)
+            self.winner_high = self._memory((kept, *y_shape[1:]), self.high.winner_dtype)
         else:
             area = np.outer(self.high.lengths, self.wide.lengths)
             self.factor = (1 / np.where(area > 0, area, 1)).astype(dtype)
@@ -110,8 +113,9 @@ class Pool:
         for n, between in self._blocks(x):
             if self.is_max:
                 better = self.better[: len(between)]
-                self.wide.maxima(x[n], between, self.winner_wide[n], better[:, :, : between.shape[2]])
-                self.high.maxima(between, y[n], self.winner_high[n], better[:, :, : y.shape[2]])
+                kept = n if len(self.winner_wide) == len(x) else slice(len(between))
+                self.wide.maxima(x[n], between, self.winner_wide[kept], better[:, :, : between.shape[2]])
+                self.high.maxima(between, y[n], self.winner_high[kept], better[:, :, : y.shape[2]])
             else:
                 self.wide.sums(x[n], between)
                 self.high.sums(between, y[n])
