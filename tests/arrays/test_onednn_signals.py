@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # aborts, as it does within a second or two where handlers have no stack of their own.
 PROGRAM = """
 import signal, time
-from tools.bench.sides import netcli_side
-step = netcli_side("lenet", 64)
+from tools.bench.cases import CASES
+from tools.bench.netcli_side import direct
+step, _ = direct(CASES["lenet"], "train", "auto")
 count = 0
 def handler(*_):
     global count
