@@ -129,12 +129,17 @@ def newest_state(prefix: str) -> str | None:
     return next((path for _, iteration, _, path in ordered if _is_whole(iteration, path)), None)
 
 
-def next_generation(prefix: str) -> int:
-    """The number of a run begun anew: one more than those of all that have states behind the prefix, from 0.
+def next_generation(prefix: str, generation: int | None = None, iteration: int = 0) -> int:
+    """The number of a run that is about to write its first state behind a prefix.
 
-    Files of Caffe's, which have no number, count as 0.
+    Of one that goes on from a state of `generation` at `iteration` it is that generation, if no state there is newer.
+    Else, and where it was begun anew (None), it is one more than those of all that are there, from 0.  Files of
+    Caffe's, which have no number, count as 0.
     """
-    return max((_generation(path) for _, path in _states(prefix)), default=-1) + 1
+    found = [(_generation(path), at) for at, path in _states(prefix)]
+    if generation is not None and max(found, default=(0, 0)) <= (generation, iteration):
+        return generation
+    return max((number for number, _ in found), default=-1) + 1
 
 
 def _states(prefix: str) -> list[tuple[int, str]]:

@@ -77,8 +77,8 @@ class Snapshots(Hook):
     def save(self, run: Trainer) -> None:
         """Write a snapshot of the run as it is; raises SnapshotError."""
         weights, state = self._paths(run.iteration)
-        if run.generation is None:
-            run.generation = next_generation(self.prefix)
+        if self.paths is None:
+            run.generation = next_generation(self.prefix, run.generation, run.first)
         run.tell("saving", weights, state)
         if run.iteration > run.first:
             # An earlier run's state would name the weights of this one, should it end before it writes its own.

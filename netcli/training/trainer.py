@@ -22,7 +22,7 @@ class Trainer:
     loss         of the last iteration: the mean over its iter_size passes
     losses       of the last average_loss iterations
     tests        the test nets, which share the net's weights
-    generation   runs begun anew behind its snapshot_prefix before this one; None: nobody has looked yet
+    generation   that of the state it goes on from; None: it was begun anew, and has not been counted yet
     stopped      the name of what asked for an early stop, such as "SIGINT"
     wants_snapshot  somebody asks for a snapshot before max_iter or the interval says so
     """

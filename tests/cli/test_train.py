@@ -124,6 +124,15 @@ def test_resume_goes_on_with_the_run_that_was_begun_last(project, netcli):
     assert read_state(f"{project.prefix}_iter_12.solverstate").run.generation == 1
 
 
+def test_resume_goes_on_with_a_run_that_went_back(project, netcli):
+    netcli("train", project.solver, "-q")
+    state = f"{project.prefix}_iter_5.solverstate"
+    netcli("train", project.solver, "-q", "--resume", state, "--set", "max_iter=7")
+    status, out, _ = netcli("train", project.solver, "--resume")
+    assert status == 0
+    assert "trained 5 iterations in " in out
+
+
 def test_two_runs_with_one_prefix(project, netcli):
     project.write("max_iter: 1000000 display: 0")
     process = start(project)

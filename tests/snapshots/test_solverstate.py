@@ -148,6 +148,9 @@ def test_a_run_begun_later_is_newer_whatever_its_iteration(tmp_path):
         write_state(str(path), later)
     (tmp_path / "run_iter_800.solverstate").write_bytes(b"")  # what Caffe leaves on a full disk
     assert next_generation(prefix) == 3
+    assert next_generation(prefix, 2, 20) == 2  # it goes on from the newest
+    assert next_generation(prefix, 1, 500) == 3
+    assert next_generation(str(tmp_path / "other"), 7, 5) == 7
     assert newest_state(prefix) == f"{prefix}_iter_20.solverstate"
     (tmp_path / "run_iter_20.solverstate").unlink()
     assert newest_state(prefix) == f"{prefix}_iter_500.solverstate"
