@@ -12,18 +12,21 @@ from collections.abc import Sequence
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
-from netcli.layers.base import layer
+from netcli.layers.base import Absorbed, Chance, Layer, layer
+from netcli.layers.before_relu import BeforeReLU
 from netcli.layers.filters import Filters
 
 
 @layer("Convolution", param="convolution_param")
-class Convolution(Filters):
+class Convolution(BeforeReLU, Filters):
     """y at each place of the window is the product of a filter with what the window shows of x.
 
     bottom  x...  (*images, C, *in)
     top     y...  (*images, M, *out), out = (in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1
     blobs   W (M, C / group, *kernel)   b (M,) with bias_term
     param   as Filters says
+
+    It absorbs the forward of a ReLU.
     """
 
     reads_top = False
@@ -34,8 +37,18 @@ class Convolution(Filters):
     def out_sizes(self, sizes: Shape, bottom: str) -> Shape:
         return self.window.places(sizes, bottom)
 
+    def absorb(self, following: Layer, chance: Chance) -> Absorbed:
+        absorbed = super().absorb(following, chance)
+        if absorbed is not Absorbed.NOTHING:
+            self.make_plan()  # reshape makes one for other shapes alone
+        return absorbed
+
+    def release(self) -> None:
+        super().release()
+        self.make_plan()
+
     def make_plan(self) -> None:
-        self.plan = self.conv(self.x_shape, self.p.num_output, self.p.bias_term)
+        self.plan = self.conv(self.x_shape, self.p.num_output, self.p.bias_term, self.slope)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         return sum(blob.count for blob in top) // int(self.p.num_output) * self.blobs[0].count
@@ -43,19 +56,19 @@ class Convolution(Filters):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         w, b = self.weights(self.blobs[0].data), self.blobs[1].data if self.p.bias_term else None
         for x, y in zip(bottom, top, strict=True):
-            result = y.data.reshape(self.y_shape)
-            self.plan.forward(x.data.reshape(self.x_shape), w, b, result)
+            result = self.seen(y.data, self.y_shape)
+            self.plan.forward(self.seen(x.data, self.x_shape), w, b, result)
             self.put_back(result, y.data)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         (dw, *rest), add = self.gradients()
         db = rest[0] if rest else None
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):
-            dy = y.diff.reshape(self.y_shape)
+            dy = self.seen(y.diff, self.y_shape)
             if dw is not None or db is not None:
-                self.plan.backward_weights(x.data.reshape(self.x_shape), dy, self.weights(dw), db, add)
+                self.plan.backward_weights(self.seen(x.data, self.x_shape), dy, self.weights(dw), db, add)
                 add = True
             if wanted:
-                dx = x.diff.reshape(self.x_shape)
+                dx = self.seen(x.diff, self.x_shape)
                 self.plan.backward_data(dy, self.weights(self.blobs[0].data), dx)
                 self.put_back(dx, x.diff)

@@ -98,8 +98,8 @@ class Filters(Layer):
         axis = self.channel_axis
         return (count_of(shape[:axis]), shape[axis], *(shape[axis + 1 :] or (1,)))
 
-    def conv(self, x_shape: Shape, num_output: int, bias: bool) -> Any:
-        """The plan of a convolution with these filters."""
+    def conv(self, x_shape: Shape, num_output: int, bias: bool, relu: float | None = None) -> Any:
+        """The plan of a convolution with these filters, and of a ReLU of this slope behind it."""
         window = self.window
         return self.ops.conv(
             x_shape,
@@ -111,6 +111,7 @@ class Filters(Layer):
             self.p.group,
             bias,
             self.dtype,
+            relu,
             choices=self.ops.choices if self.x_shape == self.lasting else None,
         )
 
@@ -118,7 +119,13 @@ class Filters(Layer):
         """W, or its gradient, in the op's shape."""
         return w if w is None or self.window.kernel else w[..., None]
 
+    @staticmethod
+    def seen(array: Any, shape: Shape) -> Any:
+        """A bottom's or top's array in the op's shape: itself, not another view, where it has it."""
+        return array if array.shape == shape else array.reshape(shape)
+
     def put_back(self, array: Any, into: Any) -> None:
-        """Write what `into.reshape` gave to be filled to where it belongs, unless it is a view."""
-        if not self.xp.may_share_memory(array, into):  # 4 axes of which channels are not axis 1: Note [Channels last]
+        """Write what `seen` gave to be filled to where it belongs, unless it is there already."""
+        if array is not into and not self.xp.may_share_memory(array, into):
+            # 4 axes of which channels are not axis 1: Note [Channels last]
             into[...] = array.reshape(into.shape)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from netcli.arrays.layout import Shape, count_of
 from netcli.blob import Blob
 from netcli.errors import ShapeError
-from netcli.layers.base import Layer, layer
+from netcli.layers.base import layer
+from netcli.layers.before_relu import BeforeReLU
 
 
 @layer("InnerProduct", param="inner_product_param")
-class InnerProduct(Layer):
+class InnerProduct(BeforeReLU):
     """y = W x + b for each x, the items of the bottom from `axis` on in Caffe's order.
 
     bottom  x  (*rows, *items): `axis` divides the two
@@ -19,6 +20,8 @@ class InnerProduct(Layer):
     blobs   W (M, K), or (K, M) with transpose, K being the number of items   b (M,) with bias_term
     param   num_output M, axis (1), transpose (false), bias_term (true), weight_filler, bias_filler
             engine, negative_slope  change nothing; the latter is of a ReLU that is refused itself
+
+    It absorbs the forward of a ReLU.
     """
 
     reads_top = False
@@ -50,7 +53,7 @@ class InnerProduct(Layer):
         super().reshape(bottom, top)
         p, shape = self.p, bottom[0].shape
         axis = self.axis(p.axis, len(shape))
-        self.plan = self.ops.inner_product(shape, axis, p.num_output, p.transpose, p.bias_term, self.dtype)
+        self.plan = self.ops.inner_product(shape, axis, p.num_output, p.transpose, p.bias_term, self.dtype, self.slope)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         return top[0].count // int(self.p.num_output) * self.blobs[0].count

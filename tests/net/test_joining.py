@@ -8,6 +8,7 @@ from netcli.arrays.ops import Ops
 
 IMAGES = (3, 4, 6, 5)
 CONV = "convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: 'xavier' } }"
+IP = "inner_product_param { num_output: 7 weight_filler { type: 'xavier' } }"
 BIAS = "scale_param { bias_term: true filler { type: 'gaussian' mean: 1 std: 0.2 } bias_filler { value: 0.1 } }"
 START = data("x", *IMAGES) + data("t", 3, 8, 6, 5) + layer("Convolution", "c", "x", rest=CONV)
 BN = layer("BatchNorm", "bn", "c", "c", "batch_norm_param { eps: 0.001 }")
@@ -140,6 +141,28 @@ def test_a_joined_net_follows_other_shapes(engine):
             each.blobs["x"].data[...] = np.random.default_rng(1).standard_normal(shape)
             each.forward()
         np.testing.assert_allclose(made.blobs["c"].data, alone.blobs["c"].data, rtol=1e-4, atol=1e-5)
+
+
+@engines
+@pytest.mark.parametrize("slope", ["", "relu_param { negative_slope: 0.1 }"])
+def test_convolutions_and_inner_products_take_the_forward_of_a_relu(engine, slope):
+    text = START + layer("ReLU", "relu", "c", "c", slope) + layer("InnerProduct", "ip", "c", rest=IP)
+    text += layer("ReLU", "relu2", "ip", "ip", slope) + layer("BatchNorm", "bn", "ip")
+    text += layer("InnerProduct", "e", "bn", rest=IP) + layer("Reduction", "loss", "e", rest="loss_weight: 1")
+    same(text, TRAIN, engine, {"relu": "c", "relu2": "ip"})
+    same(text, TEST, engine, {"relu": "c", "relu2": "ip"})
+    apart = text.replace("bottom: 'ip' top: 'ip'", "bottom: 'ip' top: 'r'").replace("bottom: 'ip'", "bottom: 'r'")
+    apart = apart.replace("bottom: 'r' top: 'r'", "bottom: 'ip' top: 'r'")
+    same(apart, TRAIN, engine, {"relu": "c"})  # whose backward would look for the blob between
+    same(apart, TEST, engine, {"relu": "c", "relu2": "ip"})
+
+
+@engines
+def test_a_net_gone_astray_shows_it(engine):
+    made = net(START + layer("ReLU", "relu", "c", "c") + layer("EuclideanLoss", "loss", "c t"), TRAIN, ops=Ops(engine))
+    assert done_by(made) == {"relu": "c"}
+    made.params["c"][0].data[0, 0, 0, 0] = np.nan
+    assert np.isnan(made.forward())
 
 
 SUM = layer("Eltwise", "sum", "c d", rest="eltwise_param { coeff: 1 coeff: %s }")
