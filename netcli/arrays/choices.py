@@ -39,6 +39,7 @@ class Choices:
     def __init__(self) -> None:
         self.made: dict[str, str] = {}
         self._to_follow: dict[str, str] = {}
+        self._strays = False  # from what is to be followed; told once
 
     @property
     def timing(self) -> bool:
@@ -65,10 +66,10 @@ class Choices:
         """Note what a plan is computed by; warns once where a run that is resumed had it otherwise."""
         self.made[key] = way
         wanted = self._to_follow.get(key, way)
-        if wanted != way:
-            _log.warning("%s is computed by %s here, not by %s: last bits may differ from the run that is resumed",
+        if wanted != way and not self._strays:
+            self._strays = True
+            _log.warning("%s is by %s here, and was by %s in the run that is resumed: last bits may differ",
                          key, way, wanted)  # fmt: skip
-            self._to_follow.clear()
 
     def keep(self, machine: str, key: str, way: str, on_disk: bool) -> None:
         """Keep what was measured for later plans and, on disk, for other processes."""

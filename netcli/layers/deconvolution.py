@@ -43,8 +43,8 @@ class Deconvolution(Filters):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         w = self.weights(self.blobs[0].data)
         for x, y in zip(bottom, top, strict=True):
-            result = y.data.reshape(self.y_shape)
-            self.plan.backward_data(x.data.reshape(self.x_shape), w, result)
+            result = self.seen(y.data, self.y_shape)
+            self.plan.backward_data(self.seen(x.data, self.x_shape), w, result)
             if self.p.bias_term:
                 result += self.blobs[1].data.reshape(-1, *(1,) * (result.ndim - 2))
             self.put_back(result, y.data)
@@ -52,13 +52,13 @@ class Deconvolution(Filters):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         learns_bias = self.p.bias_term and self.learns(1)
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):
-            dy = y.diff.reshape(self.y_shape)
+            dy = self.seen(y.diff, self.y_shape)
             if self.learns(0):
                 dw, add = self.blobs[0].gradient()
-                self.plan.backward_weights(dy, x.data.reshape(self.x_shape), self.weights(dw), None, add)
+                self.plan.backward_weights(dy, self.seen(x.data, self.x_shape), self.weights(dw), None, add)
             if learns_bias:
                 self.blobs[1].add_gradient(sum_over(dy, (0, *range(2, dy.ndim))))
             if wanted:
-                dx = x.diff.reshape(self.x_shape)
+                dx = self.seen(x.diff, self.x_shape)
                 self.plan.forward(dy, self.weights(self.blobs[0].data), None, dx)
                 self.put_back(dx, x.diff)

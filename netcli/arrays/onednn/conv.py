@@ -204,13 +204,16 @@ class Conv:
 
     def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
         arrays = (x, w, y) if b is None else (x, w, b, y)
-        (self._run_forward or self._settle_forward(arrays))(*arrays)
+        run = self._run_forward or self._settle_forward(arrays)
+        run(*arrays)
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
-        (self._run_backward_data or self._settle_backward_data(dy, w, dx))(dy, w, dx)
+        run = self._run_backward_data or self._settle_backward_data(dy, w, dx)
+        run(dy, w, dx)
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
-        (self._run_backward_weights or self._settle_backward_weights(x, dy))(x, dy, dw, db, add)
+        run = self._run_backward_weights or self._settle_backward_weights(x, dy)
+        run(x, dy, dw, db, add)
 
     # -- first executions
 

@@ -12,6 +12,7 @@ import ctypes
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import is_not
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from netcli.arrays.onednn.signatures import ExecArg
 from netcli.arrays.ops import Unsupported
 
 ITEMSIZE = 4  # bytes of a float32
+
+NOWHERE = Scratch()  # before a program has looked at any scratch memory
 
 
 class Place:
@@ -92,13 +95,15 @@ class Program:
         self._nbytes = 0  # of scratch memory that one execution leaves to another
         self._pads: list[Place] = []  # scratch memory that an execution uses within itself; all share the same
         self._pad_nbytes = 0
-        self._calls: list[tuple[int, int, int, int]] = []  # arguments of primitive_execute
+        self._calls: list[Any] = []  # arguments of primitive_execute
         self._alive: list[Any] = []  # what these point to
-        self._execute = library().call.dnnl_primitive_execute
+        self._execute = library().execute
         # Note [Binding]
         self._arrays: tuple[Any, ...] = ()
-        self._scratch: Scratch | None = None
+        self._wants_scratch = False
+        self._scratch = NOWHERE
         self._scratch_address = 0
+        self._thread = 0  # whose scratch memory it is
         self._before: list[Callable[[], None]] = []
         self._behind: list[Callable[[], None]] = []
 
@@ -178,7 +183,10 @@ class Program:
             self._pad_nbytes = max(self._pad_nbytes, aligned(pad.size))
             arguments[dnnl.ARG_SCRATCHPAD] = Memory(pad, place)
         table = (ExecArg * len(arguments))(*[ExecArg(number, m.address) for number, m in arguments.items()])
-        self._calls.append((operation.primitive, library().stream, len(table), ctypes.addressof(table)))
+        pointers = (operation.primitive, library().stream, ctypes.addressof(table))
+        primitive, stream, arguments_at = map(ctypes.c_void_p, pointers)
+        self._calls.append((primitive, stream, ctypes.c_int(len(table)), arguments_at))
+        self._wants_scratch = bool(self._slots or self._pads)
         self._alive.append((operation, table))
         for source, target in results:
             self.reorder(source, target, add=add)
@@ -192,22 +200,18 @@ class Program:
         for copy in self._before:
             copy()
         # After the copies, which are programs too and may have made the scratch memory grow.
-        if (self._slots or self._pads) and not self._scratch_is_here():
+        if self._wants_scratch and (self._thread != get_ident() or self._scratch.address != self._scratch_address):
             self._place_scratch()
-        for call in self._calls:
-            status = self._execute(*call)
+        for primitive, stream, count, arguments in self._calls:
+            status = self._execute(primitive, stream, count, arguments)
             if status:
                 raise OneDNNError("primitive_execute", status)
         for copy in self._behind:
             copy()
 
-    def _scratch_is_here(self) -> bool:
-        room = self._scratch
-        return room is not None and room.address == self._scratch_address and room is scratch()
-
     def _place_scratch(self) -> None:
         """Look at the scratch memory of the thread that we are called in."""
-        self._scratch = scratch()
+        self._scratch, self._thread = scratch(), get_ident()
         self._scratch.reserve(self._nbytes + self._pad_nbytes)
         self._scratch_address = self._scratch.address
         for offset, place in self._slots:
