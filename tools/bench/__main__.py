@@ -41,13 +41,15 @@ class Choices:
     caffe: str
 
 
-def cpu() -> str:
+def machine() -> str:
+    """The processor, its widest vectors, cores, and how busy it is before anything runs here."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     vectors = [flag for flag in ("avx512f", "avx512_bf16", "amx_tile", "avx2") if flag in flags]
-    return f"{names[0] if names else platform.processor()} ({' '.join(vectors[:3])})"
+    name = f"{names[0] if names else platform.processor()} ({' '.join(vectors[:3])})"
+    return f"{name}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.2f}  {platform.system()}"
 
 
 def has_torch(python: str) -> bool:
@@ -152,8 +154,7 @@ def main() -> None:
     choices = Choices(at_hand, given.turns, given.seconds, given.torch_python, given.caffe)
     cases = ALL if given.all else [CASES[name] for name in given.net or SHORT]
     works = given.work or (list(WORK) if given.all or not any(case.batch for case in cases) else ["train"])
-    cores = len(os.sched_getaffinity(0))
-    head = f"{datetime.date.today()}  {cpu()}, {cores} cores  {platform.system()}  Python {platform.python_version()}"
+    head = f"{datetime.date.today()}  {machine()}  Python {platform.python_version()}"
     lines = [head]
     print(head, flush=True)
     versions: dict[str, str] = {}

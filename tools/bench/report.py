@@ -49,7 +49,7 @@ def _row(name: str, result: Result, first: Result, peak: float) -> str:
         return f"  {name:20s} did not run: {result.fault}"
     low, middle, high = ratio(first, result)
     ratios = f"{middle:.2f} ({low:.2f}-{high:.2f})" if result is not first else ""
-    speed = f"{result.gflops():7.1f}" if result.flop else ""
+    speed = f"{result.gflops():.3g}" if result.flop else ""
     share = f"{100 * result.gflops() / peak:4.0f} %" if result.flop and peak else ""
     memory = f"{(result.peak - result.imports) / MIB:8.0f} + {result.imports / MIB:.0f}"
     return f"  {name:20s} {result.median:10.3f}  {ratios:18s} {speed:>8s} {share:>8s}  {memory}".rstrip()
@@ -61,9 +61,7 @@ def table(results: Mapping[str, Result], peak: Sequence[float]) -> list[str]:
     peak  GFLOP/s of the processor, turn by turn; empty: not measured
     """
     first = next(iter(results.values()))
-    head = (
-        f"  {'side':20s} {'median ms':>10s}  {'ratio':18s} {'GFLOP/s':>8s} {'of peak':>8s}  MiB above imports + imports"
-    )
+    head = f"  {'side':20s} {'median ms':>10s}  {'ratio':18s} {'GFLOP/s':>8s} {'of peak':>8s}  MiB of net + imports"
     if first.fault:
         return [f"  {name:20s} {result.fault or 'was not compared'}" for name, result in results.items()]
     middle = statistics.median(peak) if peak else 0.0
