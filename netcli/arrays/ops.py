@@ -36,6 +36,8 @@ BODIES = {
     "softmax": ("onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
+    "prelu": ("compiled.prelu:PReLU", "plain.prelu:PReLU"),
+    "scale": ("compiled.scale:Scale", "plain.scale:Scale"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
     "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
@@ -120,7 +122,9 @@ class Ops:
         plan.backward_data(dy, w, dx)
         plan.backward_weights(x, dy, dw, db, add)   dw, db: None where not wanted; add: sum into them
         """
-        return self._plan("conv", x_shape, num_output, kernel, stride, pad, dilation, group, bias, dtype, relu, add, choices)
+        return self._plan(
+            "conv", x_shape, num_output, kernel, stride, pad, dilation, group, bias, dtype, relu, add, choices
+        )
 
     def inner_product(
         self,
@@ -239,7 +243,7 @@ class Ops:
         return self._plan("softmax", x_shape, axis, dtype)
 
     def log_loss(self, p_shape: Shape, axis: int, dtype: Any = np.float32) -> Any:
-        """The logarithmic loss of probabilities p, with the classes along `axis` (>= 0), and its gradient for a softmax.
+        """The logarithmic loss of probabilities p with the classes along `axis` (>= 0), and its gradient for a softmax.
 
         index   intp, p_shape with 1 at `axis`: the class of each item; below 0 for an item that takes no part
 
@@ -259,6 +263,27 @@ class Ops:
         plan.backward(x, y, dy, dx)   x is y where forward wrote over it; dx may be dy
         """
         return self._plan("activation", kind, shape, alpha, dtype)
+
+    def prelu(self, x_shape: Shape, shared: bool, dtype: Any = np.float32) -> Any:
+        """y = x where x > 0, a * x elsewhere, with a slope for each channel (axis 1), or one that is shared.
+
+        a, da (C,), or () if shared
+
+        plan.forward(x, a, y)            y may be x
+        plan.backward(x, a, dy, dx, da)  x as it was at forward; dx, da: None where not wanted; dx may be dy
+        """
+        return self._plan("prelu", x_shape, shared, dtype)
+
+    def scale(self, x_shape: Shape, axis: int, end: int, dtype: Any = np.float32) -> Any:
+        """y = x * s + b; s and b lie along the axes from `axis` to `end` - 1 of x and are repeated along the others.
+
+        s, b, ds, db   x_shape[axis:end]; axis = end = len(x_shape) for one number
+
+        plan.forward(x, s, b, y)                s, b: None for 1 and 0; y may be x
+        plan.backward(x, s, dy, dx, ds, db)     x as it was at forward, None without ds; dx, ds, db: None where not
+                                                wanted; dx may be dy
+        """
+        return self._plan("scale", x_shape, axis, end, dtype)
 
     def concat(self, shapes: Sequence[Shape], axis: int, dtype: Any = np.float32) -> Any:
         """Arrays joined along `axis` (>= 0); Slice is the same with forward and backward exchanged.

@@ -53,6 +53,8 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "sum": ("sum", (IMAGES, (1.0, 1.0))),
     "dropout": ("dropout", (IMAGES, 0.5)),
     "log_loss": ("log_loss", ((2, 10), 1)),
+    "prelu": ("prelu", (IMAGES, False)),
+    "scale": ("scale", (IMAGES, 1, 2)),
     "update (SGD)": ("update", ("SGD", (1000,), 0.9)),
     "update (Adam)": ("update", ("Adam", (1000,), 0.9, 0.999, 1e-8)),
 }

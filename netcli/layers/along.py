@@ -54,17 +54,12 @@ class Along(Neuron):
             raise ShapeError(
                 f"{name} is not as large as the axes from {axis} on of bottom {self.named(0, x)}", field="bottom"
             )
-        self._beside = (*s, *(1,) * (len(x) - end))  # s as an array that broadcasts against x
-        self._axes = list(range(len(x)))
-        # Image by image first: in float32 long sums lose digits.
-        self._kept = [*self._axes[: min(axis, 1)], *self._axes[axis:end]]
-        self._sums_images = axis > 0 and len(x) > 0
+        self._lies = x, axis, end
+        self._plan: Any = None
 
-    def beside(self, s: Any) -> Any:
-        """An array of the shape of s, to broadcast against x."""
-        return s.reshape(self._beside)
-
-    def summed(self, *arrays: Any) -> Any:
-        """The product of arrays of the shape of x, summed over the axes along which s is repeated."""
-        sums = self.xp.einsum(*(part for array in arrays for part in (array, self._axes)), self._kept)
-        return sums.sum(0) if self._sums_images else sums
+    @property
+    def plan(self) -> Any:
+        """That of `Ops.scale`, made when it is first wanted: not where another layer does this one's work."""
+        if self._plan is None:
+            self._plan = self.ops.scale(*self._lies, self.dtype)
+        return self._plan

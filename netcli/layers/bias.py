@@ -27,14 +27,16 @@ class Bias(Along):
             self.add_blob(self.blob_shape(bottom), self.p.filler, "bias_param.filler")
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.xp.add(bottom[0].data, self.beside(self.operand(bottom).data), out=top[0].data)
+        self.plan.forward(bottom[0].data, None, self.operand(bottom).data, top[0].data)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        dy = top[0].diff
-        if self.blobs:
-            if self.learns(0):
-                self.blobs[0].add_gradient(self.summed(dy))
-        elif propagate_down[1]:
-            bottom[1].diff[...] = self.summed(dy)
+        dy, b = top[0].diff, self.operand(bottom)
+        if self.learns(0) if self.blobs else propagate_down[1]:
+            db = self.xp.empty(b.shape, self.dtype)
+            self.plan.backward(None, None, dy, None, None, db)
+            if self.blobs:
+                b.add_gradient(db)
+            else:
+                b.diff[...] = db
         if propagate_down[0] and bottom[0] is not top[0]:
             bottom[0].diff[...] = dy

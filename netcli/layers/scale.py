@@ -39,19 +39,19 @@ class Scale(Along):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.learned or self.learns(0):
             self.keep(bottom, top)
-        y = top[0].data
-        self.xp.multiply(bottom[0].data, self.beside(self.operand(bottom).data), out=y)
-        if self.p.bias_term:
-            y += self.beside(self.blobs[-1].data)
+        b = self.blobs[-1].data if self.p.bias_term else None
+        self.plan.forward(bottom[0].data, self.operand(bottom).data, b, top[0].data)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        dy = top[0].diff
-        if self.p.bias_term and self.learns(len(self.blobs) - 1):
-            self.blobs[-1].add_gradient(self.summed(dy))
-        if self.learned:
-            if self.learns(0):
-                self.blobs[0].add_gradient(self.summed(dy, self.kept(bottom, top)))
-        elif propagate_down[1]:
-            bottom[1].diff[...] = self.summed(dy, self.kept(bottom, top))
-        if propagate_down[0]:
-            self.xp.multiply(dy, self.beside(self.operand(bottom).data), out=bottom[0].diff)
+        s = self.operand(bottom)
+        wants_s = self.learns(0) if self.learned else propagate_down[1]
+        wants_b = self.p.bias_term and self.learns(len(self.blobs) - 1)
+        ds, db = (self.xp.empty(s.shape, self.dtype) if wanted else None for wanted in (wants_s, wants_b))
+        x = self.kept(bottom, top) if wants_s else None
+        self.plan.backward(x, s.data, top[0].diff, bottom[0].diff if propagate_down[0] else None, ds, db)
+        if wants_b:
+            self.blobs[-1].add_gradient(db)
+        if wants_s and self.learned:
+            self.blobs[0].add_gradient(ds)
+        elif wants_s:
+            bottom[1].diff[...] = ds

@@ -488,7 +488,8 @@ def test_softmax(body, dtype, layout, shape, axis):
 @dtypes
 @layouts
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2), ((2, 3, 4), 2), ((3, 4), 0), ((70_000, 2), 1)]
+    ("shape", "axis"),
+    [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2), ((2, 3, 4), 2), ((3, 4), 0), ((70_000, 2), 1)],
 )
 def test_log_loss(body, dtype, layout, shape, axis):
     arrays = Arrays(dtype, layout)
@@ -535,6 +536,68 @@ def test_activation(body, dtype, layout, kind, alpha):
     activation.forward(x, x)
     arrays.close(x, want)
     activation.backward(x, x, dy, dy)
+    arrays.close(dy, dx)
+
+
+@bodies("prelu")
+@dtypes
+@layouts
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 3, 4), (2, 3, 100, 150)])
+@pytest.mark.parametrize("shared", [False, True])
+def test_prelu(body, dtype, layout, shape, shared):
+    arrays = Arrays(dtype, layout)
+    prelu = plan(body, shape, shared, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    a = arrays.rng.standard_normal(() if shared else shape[1]).astype(dtype)
+    da = np.full_like(a, np.nan)
+    slopes = np.float64(a).reshape(-1, *[1] * (len(shape) - 2))
+    want, slope = np.where(x > 0, x, slopes * x), np.where(x > 0, 1, slopes)
+    prelu.forward(x, a, y)
+    arrays.close(y, want)
+    prelu.backward(x, a, dy, None, da)
+    below = np.float64(np.where(x > 0, 0, x) * dy)
+    arrays.close(da, below.sum() if shared else below.sum(tuple(i for i in range(len(shape)) if i != 1)))
+    prelu.backward(x, a, dy, dx, None)
+    arrays.close(dx, slope * dy)
+    prelu.backward(x, a, dy, dy, da)
+    arrays.close(dy, dx)
+    prelu.forward(x, a, x)
+    arrays.close(x, want)
+
+
+@bodies("scale")
+@dtypes
+@layouts
+@pytest.mark.parametrize(
+    ("shape", "axis", "end"),
+    [
+        *[((2, 3, 4, 5), axis, end) for axis, end in [(1, 2), (0, 2), (0, 1), (4, 4), (1, 4), (2, 3), (0, 4)]],
+        *[((4, 6), 1, 2), ((4, 3, 7), 1, 2), ((2, 3, 100, 150), 1, 2), ((70, 1100), 1, 2), ((), 0, 0)],
+    ],
+)
+def test_scale(body, dtype, layout, shape, axis, end):
+    arrays = Arrays(dtype, layout)
+    scale = plan(body, shape, axis, end, arrays.dtype)
+    x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
+    s, b, ds, db = arrays.rng.standard_normal((4, *shape[axis:end])).astype(dtype)
+    ds, db = np.full_like(s, np.nan), np.full_like(s, np.nan)
+    beside = (*shape[axis:end], *(1,) * (len(shape) - end))
+    factor, offset = np.float64(s).reshape(beside), np.float64(b).reshape(beside)
+    others = tuple(i for i in range(len(shape)) if not axis <= i < end)
+    for parts in [(s, b), (s, None), (None, b), (None, None)]:
+        scale.forward(x, *parts, y)
+        arrays.close(y, np.float64(x) * (1 if parts[0] is None else factor) + (0 if parts[1] is None else offset))
+    scale.backward(x, s, dy, dx, ds, db)
+    arrays.close(dx, dy * factor)
+    arrays.close(ds, (np.float64(dy) * x).sum(others))
+    arrays.close(db, np.float64(dy).sum(others))
+    again = np.full_like(db, np.nan)
+    scale.backward(None, s, dy, None, None, again)
+    arrays.close(again, db)
+    over = x.copy(order="K")
+    scale.forward(over, s, b, over)
+    arrays.close(over, x * factor + offset)
+    scale.backward(None, s, dy, dy, None, None)
     arrays.close(dy, dx)
 
 

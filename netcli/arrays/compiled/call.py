@@ -18,21 +18,21 @@ from netcli.arrays.layout import Shape, count_of, view
 
 
 class Port:
-    """An array of a call: its shape and type, and what the kernel does with it.
+    """A float32 array of a call: its shape, and what the kernel does with it.
 
     channels_last: 4-D arrays are to lie so, as activations do (Note [Channels last]); others in C order.
     """
 
     def __init__(
-        self, shape: Shape, dtype: Any, *, is_read: bool = True, is_written: bool = False, channels_last: bool = True
+        self, shape: Shape, *, is_read: bool = True, is_written: bool = False, channels_last: bool = True
     ) -> None:
-        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.shape = shape
         self.is_read, self.is_written = is_read, is_written
         self.channels_last = channels_last and len(shape) == 4
 
     def check(self, array: Any) -> None:
-        if array.shape != self.shape or array.dtype != self.dtype:
-            raise ValueError(f"planned for {self.dtype} {self.shape}, got {array.dtype} {array.shape}")
+        if array.shape != self.shape or array.dtype != np.float32:
+            raise ValueError(f"planned for float32 {self.shape}, got {array.dtype} {array.shape}")
         if self.is_written and not array.flags.writeable:
             raise ValueError(f"the output {self.shape} is read-only")
 
@@ -46,7 +46,7 @@ class Port:
 
     def stand_in(self) -> tuple[Any, Any]:
         """Memory in the planned order, flat and in the shape of the array."""
-        memory = np.empty(count_of(self.shape), self.dtype)
+        memory = np.empty(count_of(self.shape), np.float32)
         return memory, view(memory, self.shape, self.channels_last)
 
 

@@ -12,7 +12,6 @@ import functools
 import importlib
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays import threads
+from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Unsupported
 
-DTYPES = ("float32", "float64")
 # Items from which on several threads are faster than one, whether or not other programs want the processors too.
 # Measured on two quiet ones a solver's update costs the same both ways at 30,000 items, a gradient of two arrays at
 # 60,000: to wake the other thread takes about 4 us.
@@ -80,35 +79,35 @@ def _pool() -> bool:
     return bool(module.threading_layer() != "workqueue")
 
 
-def accept(dtype: Any, *shapes: tuple[int, ...]) -> None:
-    """Raise Unsupported for types that no kernel is compiled for, and for arrays without items."""
+def accept(dtype: Any, *shapes: Shape) -> None:
+    """Raise Unsupported for what no kernel is compiled for, and for arrays without items."""
     numba()
-    if np.dtype(dtype).name not in DTYPES:
-        raise Unsupported(f"kernels are compiled for {' and '.join(DTYPES)}, not for {np.dtype(dtype).name}")
+    if np.dtype(dtype) != np.float32:
+        raise Unsupported(f"kernels are compiled for float32 only, not for {np.dtype(dtype)}")
     if any(0 in shape for shape in shapes):
         raise Unsupported("there is nothing to compute in an empty shape")
 
 
-def kernel(module: str, name: str, dtype: Any, items: int) -> Kernel:
-    """A kernel of kernels/, compiled for arrays of this type.
+def parts_of(items: int) -> int:
+    """In how many parts so many items are worked on: one for each thread, where they are many."""
+    parts = threads.thread_count()
+    return parts if parts > 1 and items >= PARALLEL_FROM and _pool() else 1
 
-    items: how many it works on.  Where they are many it is the kernel `name`_in_parts, with the number of parts, one
-    for each thread, as its first argument.
-    """
+
+def kernel(module: str, name: str, parts: int = 1) -> Kernel:
+    """A kernel of kernels/, compiled; for several parts it is `name`_in_parts, with their number as first argument."""
     numba()
     kernels = importlib.import_module(f"netcli.arrays.compiled.kernels.{module}")
-    parts = threads.thread_count()
-    if parts > 1 and items >= PARALLEL_FROM and _pool():
-        return functools.partial(_compiled(getattr(kernels, f"{name}_in_parts"), np.dtype(dtype).name), parts)
-    return _compiled(getattr(kernels, name), np.dtype(dtype).name)
+    if parts > 1:
+        return functools.partial(_compiled(getattr(kernels, f"{name}_in_parts")), parts)
+    return _compiled(getattr(kernels, name))
 
 
 @functools.cache
-def _compiled(kernel: Any, dtype: str) -> Kernel:
+def _compiled(kernel: Any) -> Kernel:
     if hasattr(kernel, "compile"):  # with NUMBA_DISABLE_JIT kernels are plain functions
-        arguments = re.sub(r"\bT\b", dtype, kernel.signature)
         with _alone(kernel.stats.cache_path):
-            kernel.compile(f"({arguments})")
+            kernel.compile(f"({kernel.signature},)")
     result: Kernel = kernel
     return result
 

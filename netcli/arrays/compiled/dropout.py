@@ -10,7 +10,7 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.compiled.call import Call, Port
-from netcli.arrays.compiled.compiler import accept, kernel
+from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 
 HALVES = 2 * random.WORDS  # half-words in a block
@@ -22,19 +22,20 @@ class Dropout:
     def __init__(self, shape: Shape, ratio: float, dtype: Any) -> None:
         accept(dtype, shape)
         count = count_of(shape)
+        parts = parts_of(count)
         self._threshold = np.uint64(math.ceil(ratio * 2**32))
         self._scale = 1 / (1 - ratio)
         # A byte for each item; the draws come in whole blocks.
         self._drawn = self._keep = np.empty(-(-count // HALVES) * HALVES, np.uint8)
-        self._draw = kernel("dropout", "draw", dtype, count)
+        self._draw = kernel("dropout", "draw", parts)
         pixels = count_of(shape[2:]) if len(shape) == 4 else 1
         self._reorder = None
         if pixels > 1 and shape[1] > 1:  # Caffe's order is not that of memory
             self._keep = np.empty(count, np.uint8)
-            self._reorder = functools.partial(kernel("dropout", "reorder", dtype, count), self._drawn, self._keep)
+            self._reorder = functools.partial(kernel("dropout", "reorder", parts), self._drawn, self._keep)
             self._sizes = (shape[1], pixels)
-        apply = kernel("dropout", "apply", dtype, count)
-        ports = Port(shape, dtype), Port(shape, dtype, is_read=False, is_written=True)
+        apply = kernel("dropout", "apply", parts)
+        ports = Port(shape), Port(shape, is_read=False, is_written=True)
         self._forward, self._backward = Call(apply, ports), Call(apply, ports)
 
     def forward(self, x: Any, y: Any, seed: int, purpose: str, major: int) -> None:

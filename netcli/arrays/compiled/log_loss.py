@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from netcli.arrays.compiled.call import Call, Port
-from netcli.arrays.compiled.compiler import accept, kernel
+from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.ops import SMALLEST, Unsupported
 
@@ -18,13 +18,13 @@ class LogLoss:
         accept(dtype, p_shape)
         if axis != (1 if len(p_shape) == 4 else len(p_shape) - 1):
             raise Unsupported("the classes of an item do not lie side by side")
-        self._classes, self._items, self._dtype = p_shape[axis], count_of(p_shape), dtype
-        self._p, self._dx = Port(p_shape, dtype), Port(p_shape, dtype, is_read=False, is_written=True)
-        self._forward = Call(kernel("log_loss", "loss", dtype, self._items // self._classes), (self._p,))
+        self._classes, self._items = p_shape[axis], count_of(p_shape)
+        self._p, self._dx = Port(p_shape), Port(p_shape, is_read=False, is_written=True)
+        self._forward = Call(kernel("log_loss", "loss"), (self._p,))
 
     @cached_property
     def _backward(self) -> Call:
-        return Call(kernel("log_loss", "gradient", self._dtype, self._items), (self._p, self._dx))
+        return Call(kernel("log_loss", "gradient", parts_of(self._items)), (self._p, self._dx))
 
     def forward(self, p: Any, index: Any) -> float:
         return float(self._forward.run((p,), index.reshape(-1), self._classes, SMALLEST))

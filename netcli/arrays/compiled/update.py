@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netcli.arrays.compiled.call import Call, Port
-from netcli.arrays.compiled.compiler import accept, kernel
+from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 
 
@@ -24,9 +24,9 @@ class Update:
             "AdaDelta": ("adadelta", 2, (momentum, 1 - momentum, delta)),
             "Adam": ("adam", 2, (momentum, 1 - momentum, momentum2, 1 - momentum2, delta)),
         }[rule]
-        changed = [Port(shape, dtype, is_written=True, channels_last=False) for _ in range(1 + histories)]
-        ports = [changed[0], Port(shape, dtype, channels_last=False), *changed[1:]]
-        self._call = Call(kernel("update", name, dtype, count_of(shape)), ports)
+        changed = [Port(shape, is_written=True, channels_last=False) for _ in range(1 + histories)]
+        ports = [changed[0], Port(shape, channels_last=False), *changed[1:]]
+        self._call = Call(kernel("update", name, parts_of(count_of(shape))), ports)
 
     def update(
         self, w: Any, dw: Any, histories: Sequence[Any], rate: float, decay: float, l1: bool, scale: float

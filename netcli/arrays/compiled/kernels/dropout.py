@@ -62,15 +62,15 @@ def reorder_in_parts(parts: int, keep: Any, moved: Any, channels: int, pixels: i
         reorder(keep[i], moved[i], channels, pixels)
 
 
-@serial("T[::1], T[::1], uint8[::1], float64")
+@serial("float32[::1], float32[::1], uint8[::1], float64")
 def apply(x: Any, y: Any, keep: Any, factor: float) -> None:
     """y = x * factor where keep is 1, x * 0 elsewhere."""
-    one = y.dtype.type(factor)
+    one = np.float32(factor)
     for i in range(x.size):
         y[i] = x[i] * (keep[i] * one)
 
 
-@parallel("int64, T[::1], T[::1], uint8[::1], float64")
+@parallel("int64, float32[::1], float32[::1], uint8[::1], float64")
 def apply_in_parts(parts: int, x: Any, y: Any, keep: Any, factor: float) -> None:
     """The same in parts."""
     for part in prange(parts):

@@ -1,7 +1,7 @@
 """How kernels are compiled.
 
-A kernel's signature is written with T for the type of its arrays, float32 or float64, and is compiled for one of them
-when a plan is made (compiler.py), never in a call.  What is compiled stays on disk.
+A kernel is compiled for the types that are written above it, when a plan is made (compiler.py) and never in a call.
+What is compiled stays on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def serial(signature: str) -> Callable[[F], F]:
 
 
 def parallel(signature: str) -> Callable[[F], F]:
-    """A kernel whose loops over numba.prange are shared among the threads."""
+    """A kernel whose loop over numba.prange is shared among the threads.
+
+    It does nothing else: sums or copies of whole arrays in it take seconds to compile.
+    """
     return _kernel(signature, parallel=True)
 
 

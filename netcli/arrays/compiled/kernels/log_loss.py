@@ -11,7 +11,7 @@ from numba import prange
 from netcli.arrays.compiled.kernels.jit import parallel, serial
 
 
-@serial("T[::1], intp[::1], int64, float64")
+@serial("float32[::1], intp[::1], int64, float64")
 def loss(p: Any, index: Any, classes: int, smallest: float) -> float:
     """The sum of -log(max(p, smallest)) at each item's index, where that is not negative."""
     total = 0.0
@@ -22,20 +22,10 @@ def loss(p: Any, index: Any, classes: int, smallest: float) -> float:
     return total
 
 
-@parallel("int64, T[::1], intp[::1], int64, float64")
-def loss_in_parts(parts: int, p: Any, index: Any, classes: int, smallest: float) -> float:
-    """The same in parts."""
-    totals = np.empty(parts)
-    for part in prange(parts):
-        start, stop = index.size * part // parts, index.size * (part + 1) // parts
-        totals[part] = loss(p[start * classes : stop * classes], index[start:stop], classes, smallest)
-    return totals.sum()
-
-
-@serial("T[::1], T[::1], intp[::1], int64, float64")
+@serial("float32[::1], float32[::1], intp[::1], int64, float64")
 def gradient(p: Any, dx: Any, index: Any, classes: int, scale: float) -> None:
     """dx = scale * (p - 1) at each item's index and scale * p elsewhere; 0 where the index is negative."""
-    factor, zero = p.dtype.type(scale), p.dtype.type(0)
+    factor, zero = np.float32(scale), np.float32(0)
     for item in range(index.size):
         of_item = slice(item * classes, (item + 1) * classes)
         source, target = p[of_item], dx[of_item]
@@ -47,7 +37,7 @@ def gradient(p: Any, dx: Any, index: Any, classes: int, scale: float) -> None:
         target[index[item]] -= factor
 
 
-@parallel("int64, T[::1], T[::1], intp[::1], int64, float64")
+@parallel("int64, float32[::1], float32[::1], intp[::1], int64, float64")
 def gradient_in_parts(parts: int, p: Any, dx: Any, index: Any, classes: int, scale: float) -> None:
     """The same in parts."""
     for part in prange(parts):

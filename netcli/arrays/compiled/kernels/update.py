@@ -9,14 +9,15 @@ import math
 from typing import Any
 
 from numba import prange
+from numpy import float32 as number
 
 from netcli.arrays.compiled.kernels.jit import parallel, serial
 
 
-@serial("T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@serial("float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def momentum(w: Any, dw: Any, h: Any, numbers: Any) -> None:
     """u = h;  h = share * h + rate * g;  w = w - (new * h - old * u)."""
-    number, zero = w.dtype.type, w.dtype.type(0)
+    zero = number(0)
     scale, l2, l1, rate = number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3])
     share, new, old = number(numbers[4]), number(numbers[5]), number(numbers[6])
     for i in range(w.size):
@@ -28,7 +29,7 @@ def momentum(w: Any, dw: Any, h: Any, numbers: Any) -> None:
         w[i] = x - (new * v - old * u)
 
 
-@parallel("int64, T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@parallel("int64, float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def momentum_in_parts(parts: int, w: Any, dw: Any, h: Any, numbers: Any) -> None:
     """The same in parts."""
     for part in prange(parts):
@@ -36,10 +37,10 @@ def momentum_in_parts(parts: int, w: Any, dw: Any, h: Any, numbers: Any) -> None
         momentum(w[i], dw[i], h[i], numbers)
 
 
-@serial("T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@serial("float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def squares(w: Any, dw: Any, h: Any, numbers: Any) -> None:
     """h = old * h + new * g ** 2;  w = w - rate * g / (sqrt(h) + delta)."""
-    number, zero = w.dtype.type, w.dtype.type(0)
+    zero = number(0)
     scale, l2, l1, rate = number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3])
     old, new, delta = number(numbers[4]), number(numbers[5]), number(numbers[6])
     for i in range(w.size):
@@ -50,7 +51,7 @@ def squares(w: Any, dw: Any, h: Any, numbers: Any) -> None:
         w[i] = x - rate * (g / (number(math.sqrt(v)) + delta))
 
 
-@parallel("int64, T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@parallel("int64, float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def squares_in_parts(parts: int, w: Any, dw: Any, h: Any, numbers: Any) -> None:
     """The same in parts."""
     for part in prange(parts):
@@ -58,13 +59,13 @@ def squares_in_parts(parts: int, w: Any, dw: Any, h: Any, numbers: Any) -> None:
         squares(w[i], dw[i], h[i], numbers)
 
 
-@serial("T[::1], T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@serial("float32[::1], float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def adadelta(w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
     """h = share * h + rest * g ** 2;  d = g * sqrt((q + delta) / (h + delta));  w = w - rate * d.
 
     Then q = share * q + rest * d ** 2.
     """
-    number, zero = w.dtype.type, w.dtype.type(0)
+    zero = number(0)
     scale, l2, l1, rate = number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3])
     share, rest, delta = number(numbers[4]), number(numbers[5]), number(numbers[6])
     for i in range(w.size):
@@ -77,7 +78,7 @@ def adadelta(w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
         w[i] = x - rate * d
 
 
-@parallel("int64, T[::1], T[::1], T[::1], T[::1], UniTuple(float64, 7)")
+@parallel("int64, float32[::1], float32[::1], float32[::1], float32[::1], UniTuple(float64, 7)")
 def adadelta_in_parts(parts: int, w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
     """The same in parts."""
     for part in prange(parts):
@@ -85,10 +86,10 @@ def adadelta_in_parts(parts: int, w: Any, dw: Any, h: Any, q: Any, numbers: Any)
         adadelta(w[i], dw[i], h[i], q[i], numbers)
 
 
-@serial("T[::1], T[::1], T[::1], T[::1], UniTuple(float64, 9)")
+@serial("float32[::1], float32[::1], float32[::1], float32[::1], UniTuple(float64, 9)")
 def adam(w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
     """h = share * h + rest * g;  q = share2 * q + rest2 * g ** 2;  w = w - rate * h / (sqrt(q) + delta)."""
-    number, zero = w.dtype.type, w.dtype.type(0)
+    zero = number(0)
     scale, l2, l1, rate = number(numbers[0]), number(numbers[1]), number(numbers[2]), number(numbers[3])
     share, rest, share2, rest2 = number(numbers[4]), number(numbers[5]), number(numbers[6]), number(numbers[7])
     delta = number(numbers[8])
@@ -102,7 +103,7 @@ def adam(w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
         w[i] = x - rate * (m / (number(math.sqrt(v)) + delta))
 
 
-@parallel("int64, T[::1], T[::1], T[::1], T[::1], UniTuple(float64, 9)")
+@parallel("int64, float32[::1], float32[::1], float32[::1], float32[::1], UniTuple(float64, 9)")
 def adam_in_parts(parts: int, w: Any, dw: Any, h: Any, q: Any, numbers: Any) -> None:
     """The same in parts."""
     for part in prange(parts):
