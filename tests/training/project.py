@@ -85,7 +85,8 @@ class Project:
         """The session of the solver as it is written now."""
         document = read_solver(str(self.solver))
         seed = document.message.random_seed
-        return open_session(document, options.pop("journal", Journal()), ops=Ops("plain"), seed=seed, **options)
+        options = {"ops": Ops("plain"), **options}
+        return open_session(document, options.pop("journal", Journal()), seed=seed, **options)
 
     def train(self, *hooks: Hook, **options):
         """Train with these hooks; returns the trainer, its nets closed."""

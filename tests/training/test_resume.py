@@ -6,6 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
+from arrays.onednn_arrays import needs_onednn
+from netcli.arrays import choices
+from netcli.arrays.onednn import conv
+from netcli.arrays.ops import Ops
 from netcli.errors import NetcliError
 from netcli.snapshots import newest_state, read_state
 from netcli.training.hooks import Hook
@@ -13,10 +17,17 @@ from netcli.training.snapshot import Snapshots
 from netcli.training.state import restore
 from training.project import Record, weights_of
 
+CONV = """
+layer {
+  name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 16 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } }
+}
+"""
 
-def run_from(project, state=None, hooks=()):
+
+def run_from(project, state=None, hooks=(), **options):
     """Train to the end from the start or from a state; returns (weights, history, scores, losses)."""
-    session = project.open()
+    session = project.open(**options)
     run = session.trainer()
     record = Record()
     run.add([Snapshots(session.document.message), record, *hooks])
@@ -185,3 +196,31 @@ def test_snapshots_that_have_moved_together(project, tmp_path_factory):
     for end in ("caffemodel", "solverstate"):
         shutil.move(f"{project.prefix}_iter_5.{end}", elsewhere)
     assert same(run_from(project, elsewhere / "tiny_iter_5.solverstate")[0], weights)
+
+
+@needs_onednn
+def test_the_implementations_outlive_the_cache_they_are_from(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("NETCLI_TIMING", "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(conv, "WORTH_TIMING", 0)
+    text = project.net.read_text().replace('bottom: "data" top: "ip1"', 'bottom: "conv" top: "ip1"')
+    project.net.write_text(text.replace('layer {\n  name: "ip1"', CONV + 'layer {\n  name: "ip1"'))
+
+    def run(state=None, fastest=min):
+        """By implementations of which the cache, empty as in a new process, names others each time."""
+        monkeypatch.setattr(choices, "_measured", {})
+        choices._on_disk.cache_clear()
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        monkeypatch.setattr(conv, "least_time", lambda programs, arrays: (fastest(programs), True))
+        ops = Ops()
+        return run_from(project, state, ops=ops), ops.choices.made
+
+    (weights, history, *_), made = run()
+    assert made
+    _, others = run(fastest=max)
+    assert all(others[key] != made[key] for key in made)
+    run()
+    (again, after, *_), kept = run(f"{project.prefix}_iter_5.solverstate", fastest=max)
+    assert kept == made
+    assert same(again, weights)
+    assert same(after, history)
