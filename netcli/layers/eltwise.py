@@ -8,12 +8,13 @@ from typing import Any
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import NetcliError, ShapeError
-from netcli.layers.base import Layer, layer
+from netcli.layers.base import Absorbed, Chance, Layer, layer
+from netcli.layers.before_relu import BeforeReLU
 from netcli.prototxt import schema
 
 
 @layer("Eltwise", param="eltwise_param")
-class Eltwise(Layer):
+class Eltwise(BeforeReLU):
     """y = x0 * x1 * ..., c0 * x0 + c1 * x1 + ..., or max(x0, x1, ...).
 
     bottom  x...              two or more of one shape
@@ -26,6 +27,7 @@ class Eltwise(Layer):
 
     Of equals in a MAX the gradient goes to the second bottom rather than the first, and to either of them rather
     than to a later one, as in Caffe.  A bottom that is not a number makes a maximum that is none; Caffe overlooks some.
+    The sum of two absorbs the forward of a ReLU.
     """
 
     bottoms = (2, None)
@@ -58,9 +60,14 @@ class Eltwise(Layer):
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         if self.p.operation == self.p.SUM:
-            self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype)
+            self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype, self.slope)
         elif self.p.operation == self.p.MAX:
             self.winner.reshape(top[0].shape)
+
+    def absorb(self, following: Layer, chance: Chance) -> Absorbed:
+        if self.p.operation != self.p.SUM or self.coefficients != (1, 1):
+            return Absorbed.NOTHING
+        return super().absorb(following, chance)
 
     def passes_on(self, index: int) -> bool:
         return self.p.operation == self.p.SUM and self.coefficients[index] == 1

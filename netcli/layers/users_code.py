@@ -12,6 +12,7 @@ from typing import Any
 
 from netcli.errors import NetcliError, suggestion
 
+
 def load_module(name: str, folder: str | None) -> ModuleType:
     """The module, from the current folder, PYTHONPATH (and all else on sys.path), or `folder`, that of the net.
 

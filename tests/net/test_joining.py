@@ -182,3 +182,13 @@ def test_a_sum_hands_its_gradient_on_where_nobody_writes_over_it(engine, coeffic
     passed = {name for name in "cd" if made.blobs[name].diff_buffer is top}
     in_place = {"TanH": "c", "ReLU": "d"}.get(below and below.split("type: '")[1].split("'")[0], "")
     assert passed == {"c", "d"} - {in_place} - ({"d"} if coefficient != "1" else set())
+
+
+@engines
+def test_a_sum_of_two_takes_the_forward_of_a_relu(engine):
+    text = START + BN + layer("Convolution", "d", "x", rest=CONV) + SUM % "1" + layer("ReLU", "relu2", "sum", "sum")
+    text += layer("EuclideanLoss", "loss", "sum t")
+    same(text, TRAIN, engine, {"relu2": "sum"})
+    same(text.replace("coeff: 1 }", "coeff: 2 }"), TRAIN, engine, {})
+    product = text.replace("coeff: 1 coeff: 1", "operation: PROD")
+    same(product, TRAIN, engine, {})

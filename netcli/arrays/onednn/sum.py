@@ -10,18 +10,26 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
 from netcli.arrays.onednn.program import Program
+from netcli.arrays.ops import Unsupported
 
 
 class Sum:
     """See `Ops.sum`."""
 
-    def __init__(self, shape: Shape, coefficients: Sequence[float], dtype: Any) -> None:
+    def __init__(self, shape: Shape, coefficients: Sequence[float], dtype: Any, relu: float | None = None) -> None:
         accept(dtype, shape)
         layout, count = activation(shape), len(coefficients)
-        factors = (ctypes.c_float * count)(*coefficients)
-        operation = fast(Operation("sum", layout, count, factors, [layout] * count))
+        if relu is None:
+            factors = (ctypes.c_float * count)(*coefficients)
+            operation = fast(Operation("sum", layout, count, factors, [layout] * count))
+            arguments = [dnnl.ARG_MULTIPLE_SRC + i for i in range(count)]
+        elif tuple(coefficients) == (1, 1):
+            operation = fast(Operation("binary", dnnl.BINARY_ADD, layout, layout, layout, relu=relu))
+            arguments = [dnnl.ARG_SRC, dnnl.ARG_SRC_1]
+        else:
+            raise Unsupported("oneDNN does a ReLU in the same pass as a sum of two alone")
         self._program = Program()
-        xs = {dnnl.ARG_MULTIPLE_SRC + i: self._program.port(layout) for i in range(count)}
+        xs = {number: self._program.port(layout) for number in arguments}
         self._program.execute(operation, xs, {dnnl.ARG_DST: self._program.output(layout)})
 
     def forward(self, xs: Sequence[Any], y: Any) -> None:
