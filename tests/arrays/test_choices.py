@@ -251,17 +251,24 @@ def test_where_there_are_only_slow_loops_the_definition_serves(monkeypatch):
 
 
 class Timed:
-    """Programs that take the seconds they are told, by a clock of their own."""
+    """Programs that take the milliseconds they are told, by clocks of their own.
 
-    def __init__(self, monkeypatch, **seconds):
-        self.now = 0.0
+    waits: of milliseconds that the processors have nothing to do with, for each name
+    """
+
+    def __init__(self, monkeypatch, waits=None, **seconds):
+        self.now = self.busy = 0.0
+        self.waits = waits or {}
         self.executed = dict.fromkeys(seconds, 0)
         monkeypatch.setattr(ways.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(ways.time, "process_time", lambda: self.busy)
         self.programs = {name: self.program(name, iter(each)) for name, each in seconds.items()}
 
     def program(self, name, seconds):
         def run(*arrays):
-            self.now += next(seconds)
+            taken = next(seconds) / 1000
+            self.busy += taken
+            self.now += taken + self.waits.get(name, 0) / 1000
             self.executed[name] += 1
 
         return SimpleNamespace(run=run)
@@ -287,6 +294,12 @@ def test_what_is_much_slower_is_looked_at_once(monkeypatch):
     assert timed.executed["c"] == 2 < timed.executed["a"]
 
 
+def test_what_is_hopeless_when_cold_is_not_executed_again(monkeypatch):
+    timed = Timed(monkeypatch, a=steadily(1.0), b=steadily(0.9), c=steadily(0.5, first=100))
+    assert timed.least() == ("b", True)
+    assert timed.executed["c"] == 1
+
+
 def test_disturbances_do_not_decide(monkeypatch):
     def disturbed(seconds, every):
         number = 0
@@ -298,11 +311,23 @@ def test_disturbances_do_not_decide(monkeypatch):
     assert timed.least() == ("b", True)
 
 
+def test_a_way_that_keeps_fewer_processors_busy_has_to_win_by_the_clock_too(monkeypatch):
+    timed = Timed(monkeypatch, {"b": 0.3}, a=steadily(1.0), b=steadily(0.8))
+    assert timed.least() == ("a", True)
+
+
+def test_the_wait_for_another_process_is_not_held_against_a_way(monkeypatch):
+    timed = Timed(monkeypatch, {"a": 0.3, "c": 0.3}, a=steadily(1.0), b=steadily(0.99), c=steadily(0.8))
+    assert timed.least() == ("c", True)
+
+
 def test_where_no_time_is_seen_twice_the_first_is_taken_for_now(monkeypatch):
     def never_twice(seconds):
-        while True:
+        for _ in range(3):
             yield seconds
-            seconds *= 1.1
+        while True:
+            seconds *= 0.9
+            yield seconds
 
     assert Timed(monkeypatch, a=never_twice(1.0), b=never_twice(0.8)).least() == ("a", False)
 

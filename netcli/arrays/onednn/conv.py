@@ -30,6 +30,7 @@ BLOCKED_BYTES = 512 << 20  # of scratch memory spent on it at most
 
 WORTH_TIMING = 200_000  # multiply-adds: below it a call costs more than the product
 TIMED = 64_000_000  # multiply-adds of an execution that is timed, on fewer images where there are more
+PER_ITEM = 20  # multiply-adds that take as long as to read or write an item
 
 Run = Callable[..., None]
 
@@ -174,7 +175,8 @@ class Conv:
         raise Unsupported(f"oneDNN has only slow loops for {self._key(operation)}")
 
     def _measured(self, operation: str, arrays: Callable[[int], Sequence[Any]]) -> tuple[str, bool]:
-        images = max(thread_count(), TIMED * self.x_shape[0] // self._multiply_adds())
+        work = self._multiply_adds() + PER_ITEM * (count_of(self.x_shape) + count_of(self.y_shape))
+        images = max(thread_count(), TIMED * self.x_shape[0] // work)
         plan = self
         if images < self.x_shape[0]:
             plan = Conv((images, *self.x_shape[1:]), *self.settings, self.relu, self.add)

@@ -19,33 +19,41 @@ from netcli.arrays.onednn.program import Program
 from netcli.arrays.ops import Unsupported
 from netcli.arrays.threads import thread_count
 
-HOPELESS = 1.3  # a way that takes so much longer than the best at the first look is not looked at again
+COLD = 2.5  # a way whose first execution takes so much longer than the best's is not executed again
+HOPELESS = 1.3  # the same of the second
 GAIN = 0.95  # of the time of the first way: another is taken only where it does with less
 AGREE = 1.05  # a time is believed when it was seen twice, up to so much
-MOST_LOOKS = 8
+MOST_LOOKS = 6
+ENOUGH = 0.05  # seconds of looks at one operation, after which there are no more than two at each way
 LOOK = 0.0003  # seconds, to be had by executing short ones more than once
 
 
 def ways(make: Callable[[Layout], Operation], layouts: Mapping[str, Layout]) -> Iterator[tuple[str, Operation]]:
     """Names and operations, the preferred first: in each layout each implementation worth a look."""
+    seen: list[str] = []
     for name, layout in layouts.items():
-        seen = set()
         try:
             first = make(layout)
         except Unsupported:
             continue
         instructions = first.implementation.rpartition(":")[2]
+        seen = [each for each in seen if "gemm" in each]  # a matrix product is as fast in either layout
         for operation in first.implementations():
             implementation = operation.implementation
-            if implementation not in seen and _worth_a_look(implementation, instructions):
-                seen.add(implementation)
+            if _worth_a_look(implementation, instructions, seen):
+                seen.append(implementation)
                 yield f"{name} {implementation}", operation
 
 
-def _worth_a_look(implementation: str, instructions: str) -> bool:
-    """Plain loops, and code for older instructions than those of the first, are never the fastest."""
-    found = implementation.rpartition(":")[2]
-    return not implementation.startswith(("ref", "simple")) and found in (instructions, "jit")
+def _worth_a_look(implementation: str, instructions: str, seen: Sequence[str]) -> bool:
+    """Plain loops, code for older instructions than those of the first, and code for any window are never the fastest.
+
+    The last where there is code for this kind of window (`jit_1x1`, `jit_dw`).
+    """
+    code, _, found = implementation.rpartition(":")
+    if implementation in seen or code in ("ref", "simple") or found not in (instructions, "jit"):
+        return False
+    return code != "jit" or not any(each.startswith("jit_") for each in seen)
 
 
 def named(way: str, make: Callable[[Layout], Operation], layouts: Mapping[str, Layout]) -> Operation | None:
@@ -89,40 +97,59 @@ def choose(
 def least_time(programs: Mapping[str, Program], arrays: Sequence[Any]) -> tuple[str, bool]:
     """The name of the program that takes the least time on these arrays, which are written to.
 
-    They run in turn, and the least time of each counts: what else the machine does hits all of them, and not always.
-    Where it hits so often that no time is seen twice, it is the first, and the second result is False.
+    They run in turn, and the least time of each counts, since what else the machine does hits all of them, and not
+    always.  To be taken before the first, another must win by the clock and by the processors' time: the clock knows
+    of a thread that has nothing to do, the processors' time does not know of another process.
+    Where no time is seen twice it is the first, and the second result is False.
     """
-    for program in programs.values():
-        program.run(*arrays)
-    looks = {name: [_seconds(program, arrays, 1)] for name, program in programs.items()}
-    least = min(seen[0] for seen in looks.values())
-    times = min(max(1, round(LOOK / least)), 20)
-    looks = {name: [] for name, seen in looks.items() if seen[0] <= HOPELESS * least}
-    for _ in range(MOST_LOOKS if len(looks) > 1 else 0):
-        for name, seen in looks.items():
-            seen.append(_seconds(programs[name], arrays, times))
-            seen.sort()
-        if all(map(_believed, looks.values())):
+    cold = {name: _look(program, arrays, 1) for name, program in programs.items()}
+    warm = {name: _look(programs[name], arrays, 1) for name in _within(COLD, cold)}
+    looks = {name: _Looks() for name in _within(HOPELESS, warm)}
+    times = min(max(1, round(LOOK / min(seconds for _, seconds in warm.values()))), 20)
+    first, *others = looks
+    end = time.perf_counter() + ENOUGH
+    for number in range(MOST_LOOKS if others else 0):
+        if number >= 2 and (all(seen.believed for seen in looks.values()) or time.perf_counter() > end):
             break
-    first, *_ = looks
-    if len(looks) == 1:
-        return first, True
-    found = min(looks, key=lambda name: looks[name][0])
-    if not (_believed(looks[first]) and _believed(looks[found])):
-        return first, False
-    return found if looks[found][0] < GAIN * looks[first][0] else first, True
+        for name, seen in looks.items():
+            seen.add(_look(programs[name], arrays, times))
+    better = [name for name in others if looks[name].beats(looks[first])]
+    believed = not others or looks[first].believed
+    return (min(better, key=lambda name: looks[name].busy[0]) if better and believed else first), believed
 
 
-def _believed(seen: Sequence[float]) -> bool:
-    """Whether the least of some times, which come first, was seen twice."""
-    return len(seen) > 1 and seen[1] <= AGREE * seen[0]
+class _Looks:
+    """Times of one way, the least first: by the processors' time and by the clock."""
+
+    def __init__(self) -> None:
+        self.busy: list[float] = []
+        self.clock: list[float] = []
+
+    def add(self, look: tuple[float, float]) -> None:
+        for seen, seconds in zip((self.busy, self.clock), look, strict=True):
+            seen.append(seconds)
+            seen.sort()
+
+    @property
+    def believed(self) -> bool:
+        return len(self.busy) > 1 and self.busy[1] <= AGREE * self.busy[0]
+
+    def beats(self, other: _Looks) -> bool:
+        return self.believed and self.busy[0] < GAIN * other.busy[0] and self.clock[0] < GAIN * other.clock[0]
 
 
-def _seconds(program: Program, arrays: Sequence[Any], times: int) -> float:
-    start = time.perf_counter()
+def _within(factor: float, looks: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The names of those that are not so much slower than the fastest."""
+    limit = factor * min(busy for busy, _ in looks.values())
+    return [name for name, (busy, _) in looks.items() if busy <= limit]
+
+
+def _look(program: Program, arrays: Sequence[Any], times: int) -> tuple[float, float]:
+    """Seconds of an execution: of processors, and by the clock."""
+    busy, clock = time.process_time(), time.perf_counter()
     for _ in range(times):
         program.run(*arrays)
-    return (time.perf_counter() - start) / times
+    return (time.process_time() - busy) / times, (time.perf_counter() - clock) / times
 
 
 def _machine() -> str:

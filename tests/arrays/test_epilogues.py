@@ -1,0 +1,165 @@
+"""What convolution and inner product do to their results in the same pass: sum into what is there, ReLU."""
+
+import numpy as np
+import pytest
+
+from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
+from netcli.arrays.onednn.conv import Conv
+from netcli.arrays.onednn.inner_product import InnerProduct
+from netcli.arrays.onednn.lrn import LRN
+from netcli.arrays.onednn.pool import Pool
+from netcli.arrays.onednn.ways import ways
+from netcli.arrays.plain import lrn, pool
+from netcli.arrays.plain.conv import Conv as PlainConv
+from netcli.arrays.plain.inner_product import InnerProduct as PlainInnerProduct
+
+# x, filters, kernel, stride, pad, dilation, group, bias
+CONVOLUTIONS = {
+    "3x3": ((2, 32, 9, 8), 24, (3, 3), (1, 1), (1, 1), (1, 1), 1, True),
+    "1x1": ((2, 32, 9, 8), 24, (1, 1), (1, 1), (0, 0), (1, 1), 1, True),
+    "1x1, stride 2": ((2, 32, 9, 9), 24, (1, 1), (2, 2), (0, 0), (1, 1), 1, False),
+    "stem": ((2, 3, 32, 32), 16, (7, 7), (2, 2), (3, 3), (1, 1), 1, True),
+    "depthwise": ((2, 16, 9, 8), 16, (3, 3), (1, 1), (1, 1), (1, 1), 16, True),
+    "groups, dilated": ((2, 32, 9, 9), 32, (3, 3), (2, 2), (1, 1), (2, 2), 2, False),
+    "odd": ((2, 5, 9, 8), 7, (3, 3), (1, 1), (1, 1), (1, 1), 1, True),
+    "signal": ((2, 5, 9), 7, (3,), (1,), (1,), (1,), 1, True),
+}
+epilogues = pytest.mark.parametrize(("relu", "add"), [(None, True), (0.0, False), (0.0, True), (0.25, True)])
+
+
+def rectified(y, slope):
+    return y if slope is None else np.where(y > 0, y, slope * y)
+
+
+@epilogues
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_the_definition(name, relu, add):
+    case = CONVOLUTIONS[name]
+    x, w = array(case[0]), parameter(case[1], case[0][1] // case[6], *case[2])
+    b = parameter(case[1]) if case[7] else None
+    usual, plan = PlainConv(*case, F4), PlainConv(*case, F4, relu, add)
+    y = array(plan.y_shape)
+    want = np.empty_like(y)
+    usual.forward(x, w, b, want)
+    want = rectified(want + y if add else want, relu)
+    plan.forward(x, w, b, y)
+    close(y, want)
+
+
+def strange(x):
+    """The same with numbers in it that are none, or infinite."""
+    yield x
+    for value in (np.nan, np.inf, -np.inf):
+        other = x.copy(order="K")
+        other[(0, 1, *[4] * (x.ndim - 2))] = value
+        yield other
+
+
+@needs_onednn
+@epilogues
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_every_way_to_convolve(name, relu, add):
+    case = CONVOLUTIONS[name]
+    plan, definition = Conv(*case, F4, relu, add), PlainConv(*case, np.float64, relu, add)
+    w, b = parameter(*plan.w_shape), parameter(case[1]) if case[7] else None
+    before = array(plan.y_shape, 1)
+    for x in strange(array(case[0])):
+        want = np.float64(before)
+        with np.errstate(all="ignore"):
+            definition.forward(np.float64(x), w, b, want)
+        for _, operation in ways(plan._forward_in, plan._layouts("forward")):
+            y = before.copy(order="K")
+            plan._forward_program(operation).run(*[x, w, *([] if b is None else [b]), y])
+            np.testing.assert_array_equal(np.isfinite(y), np.isfinite(want))
+            close(np.where(np.isfinite(want), y, 0), np.where(np.isfinite(want), want, 0))
+
+
+@needs_onednn
+def test_a_sum_into_arrays_in_any_order():
+    case = CONVOLUTIONS["3x3"]
+    plan, x = Conv(*case, F4, 0.0, True), array(case[0])
+    w, b, y = parameter(*plan.w_shape), parameter(24), array(plan.y_shape, 1)
+    other = np.ascontiguousarray(y)
+    plan.forward(x, w, b, y)
+    plan.forward(x, w, b, other)
+    close(other, y)
+
+
+@needs_onednn
+def test_backward_is_the_plain_convolutions():
+    case = CONVOLUTIONS["3x3"]
+    usual, plan, x = Conv(*case, F4), Conv(*case, F4, 0.0, True), array(case[0])
+    w, dy = parameter(*plan.w_shape), array(plan.y_shape)
+    results = []
+    for each in (usual, plan):
+        dx, dw, db = array(case[0]), np.empty_like(w), np.empty(24, F4)
+        each.backward_data(dy, w, dx)
+        each.backward_weights(x, dy, dw, db, False)
+        results.append((dx, dw, db))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_onednn
+@pytest.mark.parametrize("relu", [0.0, 0.25])
+@pytest.mark.parametrize(
+    "case", [((3, 40), 1, 5, False, True), ((2, 3, 6, 5), 1, 16, True, False), ((4, 5, 6), 2, 3, False, True)]
+)
+def test_inner_product(case, relu):
+    usual = PlainInnerProduct(*case, F4)
+    plan, definition = InnerProduct(*case, F4, relu), PlainInnerProduct(*case, F4, relu)
+    items = int(np.prod(case[0][case[1] :]))
+    w = parameter(items, case[2]) if case[3] else parameter(case[2], items)
+    b = parameter(case[2]) if case[4] else None
+    for x in strange(array(case[0])) if len(case[0]) > 2 else [array(case[0])]:
+        want, defined, y = (np.empty(plan.y_shape, F4) for _ in range(3))
+        with np.errstate(all="ignore"):
+            usual.forward(x, w, b, want)
+            definition.forward(x, w, b, defined)
+        plan.forward(x, w, b, y)
+        finite = np.isfinite(want)
+        want = rectified(np.where(finite, want, 0), relu)
+        for found in (defined, y):
+            np.testing.assert_array_equal(np.isfinite(found), finite)
+            close(np.where(finite, found, 0), want)
+
+
+# -- plans without a gradient
+
+
+@needs_onednn
+def test_without_gradients_nothing_is_kept_for_them():
+    shape = (4, 16, 8, 8)
+    x = array(shape)
+    usual, without = (Pool(shape, (4, 16, 4, 4), "max", (2, 2), (2, 2), (0, 0), False, F4, g) for g in (True, False))
+    assert usual._kept is not None
+    assert without._kept is None
+    results = [array((4, 16, 4, 4)) for _ in range(2)]
+    for plan, y in zip((usual, without), results, strict=True):
+        plan.forward(x, y)
+    np.testing.assert_array_equal(*results)
+    without = LRN(shape, "across", 5, 0.1, 0.75, 1.0, F4, gradients=False)
+    assert without._kept is None
+    want, y = array(shape), array(shape)
+    lrn.LRN(shape, "across", 5, 0.1, 0.75, 1.0, F4).forward(x, want)
+    without.forward(x, y)
+    close(y, want)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 20])
+def test_plain_plans_without_gradients(monkeypatch, block):
+    monkeypatch.setattr(pool, "BLOCK_BYTES", block)
+    monkeypatch.setattr(lrn, "BLOCK_BYTES", block)
+    shape = (3, 4, 6, 6)
+    x = array(shape)
+    for method in ("max", "ave"):
+        plans = [pool.Pool(shape, (3, 4, 3, 3), method, (2, 2), (2, 2), (0, 0), False, F4, g) for g in (True, False)]
+        results = [array((3, 4, 3, 3)) for _ in plans]
+        for plan, y in zip(plans, results, strict=True):
+            plan.forward(x, y)
+        np.testing.assert_array_equal(*results)
+    plans = [lrn.LRN(shape, "within", 3, 0.1, 0.75, 1.0, F4, gradients) for gradients in (True, False)]
+    results = [array(shape) for _ in plans]
+    for plan, y in zip(plans, results, strict=True):
+        plan.forward(x, y)
+    np.testing.assert_array_equal(*results)
