@@ -29,10 +29,10 @@ from netcli.arrays.layout import Shape
 BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
-    "pool": ("onednn.pool:Pool", "plain.pool:Pool"),
+    "pool": ("onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
     "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
     "lrn": ("onednn.lrn:LRN", "plain.lrn:LRN"),
-    "batch_norm": ("onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
+    "batch_norm": ("compiled.batch_norm:BatchNorm", "onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
     "softmax": ("onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
@@ -294,12 +294,14 @@ class Ops:
         """
         return self._plan("concat", tuple(shapes), axis, dtype)
 
-    def sum(self, shape: Shape, coefficients: Sequence[float], dtype: Any = np.float32) -> Any:
-        """y = sum of coefficients[i] * xs[i], all of one shape.
+    def sum(
+        self, shape: Shape, coefficients: Sequence[float], dtype: Any = np.float32, relu: float | None = None
+    ) -> Any:
+        """y = sum of coefficients[i] * xs[i], all of one shape; then relu as in `conv`.
 
         plan.forward(xs, y)   y may be xs[0]
         """
-        return self._plan("sum", shape, tuple(coefficients), dtype)
+        return self._plan("sum", shape, tuple(coefficients), dtype, relu)
 
     def dropout(self, shape: Shape, ratio: float, dtype: Any = np.float32) -> Any:
         """Items set to zero with probability `ratio`, the rest divided by 1 - ratio.

@@ -307,7 +307,7 @@ def check_pool(body, arrays, method, size, out, kernel, stride, pad):
     arrays.close(dx, backward(dy))
 
 
-@pytest.mark.parametrize("body", ["plain.pool:Pool"])
+@pytest.mark.parametrize("body", ["compiled.pool:Pool", "plain.pool:Pool"])
 def test_pool_never_takes_what_is_not_a_number(body):
     arrays = Arrays("f4")
     values = np.full((1, 1, 4, 4), np.nan)
@@ -644,6 +644,23 @@ def test_sum(body, dtype, layout, coefficients):
     want = sum(c * np.float64(x) for c, x in zip(coefficients, xs, strict=True))
     total = plan(body, (2, 3, 4, 5), coefficients, arrays.dtype)
     y = arrays.dirty(2, 3, 4, 5)
+    total.forward(xs, y)
+    arrays.close(y, want)
+    total.forward(xs, xs[0])
+    arrays.close(xs[0], want)
+
+
+@bodies("sum")
+@dtypes
+@layouts
+@pytest.mark.parametrize("slope", [0.0, 0.25])
+def test_sum_and_relu(body, dtype, layout, slope):
+    arrays = Arrays(dtype, layout)
+    xs = [arrays.normal(2, 3, 4, 5) for _ in range(2)]
+    xs[0][1, 2, 3, 4] = np.nan
+    want = references.activation("relu", slope, np.float64(xs[0]) + xs[1])
+    y = arrays.dirty(2, 3, 4, 5)
+    total = plan(body, (2, 3, 4, 5), (1.0, 1.0), arrays.dtype, slope)
     total.forward(xs, y)
     arrays.close(y, want)
     total.forward(xs, xs[0])

@@ -14,22 +14,38 @@ from numba import prange
 
 from netcli.arrays.compiled.kernels.jit import parallel, serial
 
-RUN = 64  # rows that are summed in the arrays' own type
+RUN = 64  # rows, or wide rows, that are summed in the arrays' own type
+# Numbers that rows of few channels are taken together for, each channel's repeated: only long loops are vectorised.
+WIDE = 256
 
 
 @serial("float32[::1], float32[::1], float32[::1], float32[::1], int64, int64, int64, int64, int64")
 def scale(x: Any, s: Any, b: Any, y: Any, channels: int, inner: int, period: int, first: int, last: int) -> None:
     """y = x * s + b in rows first to last - 1."""
-    for row in range(first, last):
-        at, of = row * channels * inner, row // period * channels
-        if inner == 1:
+    if inner == 1:
+        wide = max(1, min(WIDE // channels, period))
+        factors, offsets = np.empty(wide * channels, np.float32), np.empty(wide * channels, np.float32)
+        row = first
+        while row < last:
+            if row == first or row % period == 0:
+                of = row // period * channels
+                for repeat in range(wide):
+                    factors[repeat * channels : (repeat + 1) * channels] = s[of : of + channels]
+                    offsets[repeat * channels : (repeat + 1) * channels] = b[of : of + channels]
+            rows = min(wide, last - row, period - row % period)
+            source, target = x[row * channels : (row + rows) * channels], y[row * channels : (row + rows) * channels]
+            for c in range(rows * channels):
+                target[c] = source[c] * factors[c] + offsets[c]
+            row += rows
+    else:
+        for row in range(first, last):
+            factors, offsets = s[row // period * channels :], b[row // period * channels :]
             for c in range(channels):
-                y[at + c] = x[at + c] * s[of + c] + b[of + c]
-        else:
-            for c in range(channels):
-                factor, offset = s[of + c], b[of + c]
-                for i in range(at + c * inner, at + (c + 1) * inner):
-                    y[i] = x[i] * factor + offset
+                at = (row * channels + c) * inner
+                source, target = x[at : at + inner], y[at : at + inner]
+                factor, offset = factors[c], offsets[c]
+                for i in range(inner):
+                    target[i] = source[i] * factor + offset
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], float32[::1], int64, int64, int64, int64, int64")
@@ -45,25 +61,38 @@ def scale_in_parts(
 @serial("float32[::1], float32[::1], float64[:,::1], int64, int64, int64, int64, int64")
 def scale_sums(x: Any, dy: Any, sums: Any, channels: int, inner: int, period: int, first: int, last: int) -> None:
     """Add to sums (2, numbers) those of dy * x and of dy in rows first to last - 1."""
-    run = np.zeros((2, channels), np.float32)
-    for row in range(first, last):
-        at, of = row * channels * inner, row // period * channels
-        if inner == 1:
+    if inner == 1:
+        wide = max(1, min(WIDE // channels, period))
+        of_both, of_dy = np.zeros(wide * channels, np.float32), np.zeros(wide * channels, np.float32)
+        row, run = first, 0
+        while row < last:
+            rows = min(wide, last - row, period - row % period)
+            value, g = x[row * channels : (row + rows) * channels], dy[row * channels : (row + rows) * channels]
+            for c in range(rows * channels):
+                of_both[c] += g[c] * value[c]
+                of_dy[c] += g[c]
+            of = row // period * channels
+            row, run = row + rows, run + 1
+            if run == RUN or row == last or row % period == 0:
+                run = 0
+                for repeat in range(wide):
+                    for c in range(channels):
+                        sums[0, of + c] += of_both[repeat * channels + c]
+                        sums[1, of + c] += of_dy[repeat * channels + c]
+                of_both[:] = 0
+                of_dy[:] = 0
+    else:
+        for row in range(first, last):
+            of = row // period * channels
             for c in range(channels):
-                run[0, c] += dy[at + c] * x[at + c]
-                run[1, c] += dy[at + c]
-        else:
-            for c in range(channels):
-                of_both, of_dy = run[0, c], run[1, c]
-                for i in range(at + c * inner, at + (c + 1) * inner):
-                    of_both += dy[i] * x[i]
-                    of_dy += dy[i]
-                run[0, c], run[1, c] = of_both, of_dy
-        if inner > 1 or (row + 1) % period == 0 or (row + 1) % RUN == 0 or row == last - 1:
-            for c in range(channels):
-                sums[0, of + c] += run[0, c]
-                sums[1, of + c] += run[1, c]
-            run[:] = 0
+                at = (row * channels + c) * inner
+                value, g = x[at : at + inner], dy[at : at + inner]
+                both, alone = np.float32(0), np.float32(0)
+                for i in range(inner):
+                    both += g[i] * value[i]
+                    alone += g[i]
+                sums[0, of + c] += both
+                sums[1, of + c] += alone
 
 
 @parallel("int64, float32[::1], float32[::1], float64[:,:,::1], int64, int64, int64, int64, int64")
@@ -79,17 +108,24 @@ def scale_sums_in_parts(
 @serial("float32[::1], float32[::1], float32[::1], int64, int64, int64, int64")
 def slopes(x: Any, a: Any, y: Any, channels: int, inner: int, first: int, last: int) -> None:
     """y = x where x > 0, a * x elsewhere, in rows first to last - 1."""
-    zero = np.float32(0)
-    for row in range(first, last):
-        at = row * channels * inner
-        if inner == 1:
+    zero, one = np.float32(0), np.float32(1)
+    if inner == 1:
+        wide = max(1, WIDE // channels)
+        slopes = np.empty(wide * channels, np.float32)
+        for repeat in range(wide):
+            slopes[repeat * channels : (repeat + 1) * channels] = a
+        for row in range(first, last, wide):
+            of_rows = slice(row * channels, min(row + wide, last) * channels)
+            source, target = x[of_rows], y[of_rows]
+            for c in range(source.size):
+                target[c] = source[c] * (one if source[c] > zero else slopes[c])
+    else:
+        for row in range(first, last):
             for c in range(channels):
-                y[at + c] = x[at + c] if x[at + c] > zero else a[c] * x[at + c]
-        else:
-            for c in range(channels):
-                slope = a[c]
-                for i in range(at + c * inner, at + (c + 1) * inner):
-                    y[i] = x[i] if x[i] > zero else slope * x[i]
+                at, slope = (row * channels + c) * inner, a[c]
+                source, target = x[at : at + inner], y[at : at + inner]
+                for i in range(inner):
+                    target[i] = source[i] * (one if source[i] > zero else slope)
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], int64, int64, int64, int64")
@@ -105,27 +141,36 @@ def slopes_gradient(
     x: Any, a: Any, dy: Any, dx: Any, sums: Any, channels: int, inner: int, first: int, last: int
 ) -> None:
     """dx = dy where x > 0, a * dy elsewhere, in rows first to last - 1; adds those of dy * x elsewhere to sums."""
-    zero = np.float32(0)
-    run = np.zeros(channels, np.float32)
-    for row in range(first, last):
-        at = row * channels * inner
-        if inner == 1:
+    zero, one = np.float32(0), np.float32(1)
+    if inner == 1:
+        wide = max(1, WIDE // channels)
+        slopes, totals = np.empty(wide * channels, np.float32), np.zeros(wide * channels, np.float32)
+        for repeat in range(wide):
+            slopes[repeat * channels : (repeat + 1) * channels] = a
+        run = 0
+        for row in range(first, last, wide):
+            of_rows = slice(row * channels, min(row + wide, last) * channels)
+            value, g, target = x[of_rows], dy[of_rows], dx[of_rows]
+            for c in range(value.size):
+                totals[c] += g[c] * (zero if value[c] > zero else value[c])
+                target[c] = g[c] * (one if value[c] > zero else slopes[c])
+            run += 1
+            if run == RUN or row + wide >= last:
+                run = 0
+                for repeat in range(wide):
+                    for c in range(channels):
+                        sums[c] += totals[repeat * channels + c]
+                totals[:] = 0
+    else:
+        for row in range(first, last):
             for c in range(channels):
-                value, g = x[at + c], dy[at + c]
-                run[c] += zero if value > zero else value * g
-                dx[at + c] = g if value > zero else a[c] * g
-        else:
-            for c in range(channels):
-                slope, total = a[c], run[c]
-                for i in range(at + c * inner, at + (c + 1) * inner):
-                    value, g = x[i], dy[i]
-                    total += zero if value > zero else value * g
-                    dx[i] = g if value > zero else slope * g
-                run[c] = total
-        if inner > 1 or (row + 1) % RUN == 0 or row == last - 1:
-            for c in range(channels):
-                sums[c] += run[c]
-            run[:] = 0
+                of_channel = slice((row * channels + c) * inner, (row * channels + c + 1) * inner)
+                value, g, target = x[of_channel], dy[of_channel], dx[of_channel]
+                slope, total = a[c], zero
+                for i in range(inner):
+                    total += g[i] * (zero if value[i] > zero else value[i])
+                    target[i] = g[i] * (one if value[i] > zero else slope)
+                sums[c] += total
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], float32[::1], float64[:,::1], int64, int64, int64, int64")

@@ -1,0 +1,53 @@
+"""Sums and sums of squares of channels, by which they are normalised.
+
+Rows of channels lie one behind the other.  Sums of the arrays' own type run over few items, and sums of these are
+doubles: in float32 long sums lose digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from netcli.arrays.compiled.kernels.jit import parallel, serial
+
+RUN = 64  # rows that are summed in the arrays' own type
+
+
+@serial("float32[::1], float32[::1], float64[:,::1], int64, int64, int64")
+def moments(x: Any, shift: Any, sums: Any, channels: int, first: int, last: int) -> None:
+    """Add to sums (2, channels) those of d and of d ** 2, d = x - shift, in rows first to last - 1."""
+    of_d, of_squares = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+    for start in range(first, last, RUN):
+        stop = min(start + RUN, last)
+        of_d[:] = 0
+        of_squares[:] = 0
+        items = x[start * channels : stop * channels]
+        fours = (stop - start) // 4
+        for four in range(fours):
+            rows = items[4 * four * channels : 4 * (four + 1) * channels]
+            r0, r1 = rows[:channels], rows[channels : 2 * channels]
+            r2, r3 = rows[2 * channels : 3 * channels], rows[3 * channels :]
+            for c in range(channels):
+                d0, d1, d2, d3 = r0[c] - shift[c], r1[c] - shift[c], r2[c] - shift[c], r3[c] - shift[c]
+                of_d[c] += (d0 + d1) + (d2 + d3)
+                of_squares[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+        for at in range(4 * fours * channels, items.size, channels):
+            r0 = items[at : at + channels]
+            for c in range(channels):
+                d0 = r0[c] - shift[c]
+                of_d[c] += d0
+                of_squares[c] += d0 * d0
+        for c in range(channels):
+            sums[0, c] += of_d[c]
+            sums[1, c] += of_squares[c]
+
+
+@parallel("int64, float32[::1], float32[::1], float64[:,:,::1], int64, int64, int64")
+def moments_in_parts(parts: int, x: Any, shift: Any, sums: Any, channels: int, first: int, last: int) -> None:
+    """The same in parts, each with sums of its own: (parts, 2, channels)."""
+    for part in prange(parts):
+        start, stop = first + (last - first) * part // parts, first + (last - first) * (part + 1) // parts
+        moments(x, shift, sums[part], channels, start, stop)
