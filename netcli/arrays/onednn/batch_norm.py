@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,21 +18,25 @@ from netcli.arrays.ops import Unsupported
 class BatchNorm:
     """See `Ops.batch_norm`."""
 
+    is_given: ClassVar[bool] = False  # whether the caller works out the statistics of the batch, for forward to read
+
     def __init__(self, x_shape: Shape, eps: float, use_global: bool, affine: bool, relu: bool, dtype: Any) -> None:
         accept(dtype, x_shape)
         if relu and use_global:
             # With statistics from elsewhere a NaN of x is no NaN of the channel, and nothing would tell of it.
             raise Unsupported("oneDNN makes 0 of what is not a number where ReLU goes with given statistics")
         self.x, self.c = activation(x_shape), plain(x_shape[1:2])
-        self.use_global, self.affine, self.relu = use_global, affine, relu
+        self.affine, self.relu, self.reads_statistics = affine, relu, use_global or self.is_given
         flags = dnnl.USE_GLOBAL_STATS * use_global + (dnnl.USE_SCALE | dnnl.USE_SHIFT) * affine
         flags |= dnnl.FUSE_NORM_RELU * relu
-        self._forward = fast(
-            Operation("batch_normalization_forward", dnnl.FORWARD_TRAINING, self.x, self.x, eps, flags)
-        )
+        by_batch = fast(Operation("batch_normalization_forward", dnnl.FORWARD_TRAINING, self.x, self.x, eps, flags))
+        self._forward = by_batch
+        if self.is_given:
+            given = (self.x, self.x, eps, flags | dnnl.USE_GLOBAL_STATS)
+            self._forward = fast(Operation("batch_normalization_forward", dnnl.FORWARD_TRAINING, *given))
         wanted = dnnl.BACKWARD if affine else dnnl.BACKWARD_DATA
         arrays = (self.x, self.x, self.x)
-        self._backward = fast(Operation("batch_normalization_backward", wanted, *arrays, eps, flags, self._forward))
+        self._backward = fast(Operation("batch_normalization_backward", wanted, *arrays, eps, flags, by_batch))
         workspace = self._forward.desc(dnnl.ARG_WORKSPACE) if relu else None  # where y was above 0
         self._kept = None if workspace is None else (Kept(workspace.size), workspace)
         self._forward_program = self._make_forward()
@@ -43,12 +47,12 @@ class BatchNorm:
     def _make_forward(self) -> Program:
         program = Program()
         inputs = {dnnl.ARG_SRC: program.port(self.x)}
-        declare = program.port if self.use_global else program.output
+        declare = program.port if self.reads_statistics else program.output
         statistics = {number: declare(self.c) for number in (dnnl.ARG_MEAN, dnnl.ARG_VARIANCE)}
         if self.affine:
             inputs |= {number: program.port(self.c) for number in (dnnl.ARG_SCALE, dnnl.ARG_SHIFT)}
         outputs = {dnnl.ARG_DST: program.output(self.x), **self._workspace(program)}
-        if self.use_global:
+        if self.reads_statistics:
             program.execute(self._forward, {**inputs, **statistics}, outputs)
         else:
             program.execute(self._forward, inputs, {**statistics, **outputs})
@@ -80,3 +84,9 @@ class BatchNorm:
             self._backward_program.run(x, dy, mean, var, dx, s, ds, db)
         else:
             self._backward_program.run(x, dy, mean, var, dx)
+
+
+class GivenBatchNorm(BatchNorm):
+    """The same by statistics that are given to forward, which are those of the batch: backward knows it."""
+
+    is_given = True
