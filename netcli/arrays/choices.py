@@ -6,8 +6,9 @@ A way is a name that a body gives, such as "channels-last brgconv:avx2"; what it
 Note [Timing]: a plan that says it will last is measured at its first execution, on the arrays it is given, and so only
 the operations that a net needs are.  What is found stays in the process, and on disk for the next one, in
 $XDG_CACHE_HOME/netcli/ways.json (~/.cache without it), by what it depends on: processor, instructions, threads and
-library.  A file that can't be read or written is done without.  NETCLI_TIMING=off turns both off: bodies go by their
-rules, as they do for plans that may not last.
+library.  A file that can't be read or written is done without.  A process measures for SECONDS at most; the next one
+goes on with what is left.  NETCLI_TIMING=off turns all of it off: bodies go by their rules, as they do for plans that
+may not last and when the time is spent.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ import json
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _log = logging.getLogger("netcli")
 
 VARIABLE = "NETCLI_TIMING"
+SECONDS = 3.0
 
 Ways = dict[str, dict[str, str]]  # machine -> key -> way
 
 _measured: Ways = {}  # in this process
+_spent = 0.0  # seconds of it
 
 
 class Choices:
@@ -45,6 +49,20 @@ class Choices:
     def timing(self) -> bool:
         """Whether ways are measured and kept on disk."""
         return os.environ.get(VARIABLE, "").lower() not in ("off", "0", "no", "false")
+
+    @property
+    def may_measure(self) -> bool:
+        return self.timing and _spent < SECONDS
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """While something is measured."""
+        global _spent
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            _spent += time.perf_counter() - start
 
     def follow(self, ways: Mapping[str, str]) -> int:
         """Take these, of the run that is resumed, from now on; returns how many come too late, being made otherwise."""

@@ -30,6 +30,7 @@ def cache(tmp_path, monkeypatch):
 def forget(monkeypatch):
     """As in a new process."""
     monkeypatch.setattr(choices, "_measured", {})
+    monkeypatch.setattr(choices, "_spent", 0.0)
     choices._on_disk.cache_clear()
 
 
@@ -156,6 +157,18 @@ def test_with_timing_off_rules_decide_and_the_disk_is_left_alone(cache, measured
         np.testing.assert_array_equal(one, other)
     assert len(measured) == 3
     assert cache.read_text() == content
+
+
+@needs_onednn
+def test_when_the_time_is_spent_rules_decide_and_the_next_process_goes_on(cache, measured, monkeypatch):
+    monkeypatch.setattr(choices, "SECONDS", 1e-9)
+    made, plan = Choices(), lasting()
+    execute(lasting(made))
+    assert len(measured) == 1
+    assert list(made.made.values())[1:] == [plan._by_rule(operation) for operation in OPERATIONS[1:]]
+    forget(monkeypatch)
+    execute(lasting())
+    assert len(measured) == 2
 
 
 @needs_onednn
@@ -307,7 +320,7 @@ def test_disturbances_do_not_decide(monkeypatch):
             number += 1
             yield seconds * (1.29 if number % every else 1)
 
-    timed = Timed(monkeypatch, a=disturbed(1.0, 3), b=disturbed(0.8, 4))
+    timed = Timed(monkeypatch, a=disturbed(1.0, 2), b=disturbed(0.8, 3))
     assert timed.least() == ("b", True)
 
 
@@ -319,6 +332,15 @@ def test_a_way_that_keeps_fewer_processors_busy_has_to_win_by_the_clock_too(monk
 def test_the_wait_for_another_process_is_not_held_against_a_way(monkeypatch):
     timed = Timed(monkeypatch, {"a": 0.3, "c": 0.3}, a=steadily(1.0), b=steadily(0.99), c=steadily(0.8))
     assert timed.least() == ("c", True)
+
+
+def test_a_way_has_to_win_twice(monkeypatch):
+    def at_first():
+        yield from [1.0, 0.5, 0.5, 0.5]
+        while True:
+            yield 1.0
+
+    assert Timed(monkeypatch, a=steadily(0.6), b=at_first()).least() == ("a", False)
 
 
 def test_where_no_time_is_seen_twice_the_first_is_taken_for_now(monkeypatch):

@@ -209,6 +209,7 @@ def test_the_implementations_outlive_the_cache_they_are_from(project, monkeypatc
     def run(state=None, fastest=min):
         """By implementations of which the cache, empty as in a new process, names others each time."""
         monkeypatch.setattr(choices, "_measured", {})
+        monkeypatch.setattr(choices, "_spent", 0.0)
         choices._on_disk.cache_clear()
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
         monkeypatch.setattr(conv, "least_time", lambda programs, arrays: (fastest(programs), True))
