@@ -32,3 +32,9 @@ def sizes(shape: Shape, axis: int, end: int) -> Sizes:
         pixels = count_of(tuple(size))
         return Sizes(channels, 1, pixels if axis == 0 else images * pixels, 0, images * pixels)
     raise Unsupported("numbers along other axes than the images' channels do not lie as channels-last memory does")
+
+
+def side_by_side(shape: Shape, axis: int) -> None:
+    """Raise Unsupported unless an item's classes, along `axis`, lie side by side in memory."""
+    if axis != (1 if len(shape) == 4 else len(shape) - 1):
+        raise Unsupported("the classes of an item do not lie side by side")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from netcli.arrays.compiled.along import side_by_side
 from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
-from netcli.arrays.ops import SMALLEST, Unsupported
+from netcli.arrays.ops import SMALLEST
 
 
 class LogLoss:
@@ -16,8 +17,7 @@ class LogLoss:
 
     def __init__(self, p_shape: Shape, axis: int, dtype: Any) -> None:
         accept(dtype, p_shape)
-        if axis != (1 if len(p_shape) == 4 else len(p_shape) - 1):
-            raise Unsupported("the classes of an item do not lie side by side")
+        side_by_side(p_shape, axis)
         self._classes, self._items = p_shape[axis], count_of(p_shape)
         self._p, self._dx = Port(p_shape), Port(p_shape, is_read=False, is_written=True)
         self._forward = Call(kernel("log_loss", "loss"), (self._p,))
