@@ -181,10 +181,14 @@ class Conv:
         if images < self.x_shape[0]:
             plan = Conv((images, *self.x_shape[1:]), *self.settings, self.relu, self.add)
         program = getattr(plan, f"_{operation}_program")
-        found = ways(getattr(plan, f"_{operation}_in"), self._layouts(operation))
-        # A product for each of many groups takes a hundred times as long as the best.
-        programs = {way: program(each) for way, each in found if "gemm" not in way or self.w_shape == self.grouped}
-        return least_time(programs, arrays(plan.x_shape[0]))
+        # As one matrix product only the gradient of the filters is ever the fastest; with groups there are many.
+        products = operation == "backward_weights" and self.w_shape == self.grouped
+        programs = {
+            way: program(found)
+            for way, found in ways(getattr(plan, f"_{operation}_in"), self._layouts(operation))
+            if products or "gemm" not in way
+        }
+        return least_time(programs, arrays(plan.x_shape[0])) if programs else (self._by_rule(operation), True)
 
     def _multiply_adds(self) -> int:
         return count_of(self.y_shape) * count_of(self.w_shape[1:])
