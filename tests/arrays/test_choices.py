@@ -160,6 +160,14 @@ def test_with_timing_off_rules_decide_and_the_disk_is_left_alone(cache, measured
 
 
 @needs_onednn
+def test_large_activations_are_not_copied(cache, measured, monkeypatch):
+    monkeypatch.setattr(conv, "BLOCKED_BYTES", 1000)
+    execute(lasting())
+    assert len(measured) == 3
+    assert all(name.startswith("channels-last") for names in measured for name in names)
+
+
+@needs_onednn
 def test_when_the_time_is_spent_rules_decide_and_the_next_process_goes_on(cache, measured, monkeypatch):
     monkeypatch.setattr(choices, "SECONDS", 1e-9)
     made, plan = Choices(), lasting()

@@ -99,8 +99,11 @@ class Conv:
             and channels % 16 == filters % 16 == 0
             and count_of(self.x_shape[2:]) >= LARGE_IMAGE
         )
-        copied = ITEMSIZE * (count_of(self.x_shape) + count_of(self.y_shape))
-        return self.w_shape == self.grouped and (few or large) and copied <= BLOCKED_BYTES
+        return self.w_shape == self.grouped and (few or large) and self._may_copy()
+
+    def _may_copy(self) -> bool:
+        """Whether x and y may be reordered into scratch memory."""
+        return ITEMSIZE * (count_of(self.x_shape) + count_of(self.y_shape)) <= BLOCKED_BYTES
 
     def _forward_in(self, layout: Layout) -> Operation:
         arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
@@ -186,7 +189,7 @@ class Conv:
         programs = {
             way: program(found)
             for way, found in ways(getattr(plan, f"_{operation}_in"), self._layouts(operation))
-            if products or "gemm" not in way
+            if (products or "gemm" not in way) and (self._may_copy() or not way.startswith("free"))
         }
         return least_time(programs, arrays(plan.x_shape[0])) if programs else (self._by_rule(operation), True)
 
