@@ -148,7 +148,7 @@ def test_rows_of_a_type_are_summed_with_the_slowest_first(module):
         "2",
         "of",
         "Convolution",
-        "2.0",
+        "2",
         *["2.000", "4.000", "4.000", "8.000", "2.000", "4.000", "1.00"],
     ]
     assert relus.netcli == (1.0, 1.0)

@@ -36,7 +36,7 @@ class Row:
 
     def line(self) -> str:
         both = sum(self.netcli)
-        speed = f"{self.flop / both / 1e6:8.1f}" if self.flop and both else " " * 8
+        speed = f"{self.flop / both / 1e6:8.3g}" if self.flop and both else " " * 8
         cells = [*self.netcli, *(x for pair in self.torch for x in pair)] if self.torch else list(self.netcli)
         best = min(sum(pair) for pair in self.torch) if self.torch else 0
         ratio = f"{both / best:8.2f}" if best else ""
@@ -89,11 +89,13 @@ def measure(name: str, work: str, steps: int, torch_python: str) -> list[Row]:
         phase = "TRAIN" if train else "TEST"
         net = str(Path(folder, "net.prototxt"))
         timed = run(sys.executable, "netcli", "time", net, "--json", "--phase", phase, "--iterations", str(steps))
-    peer = run(torch_python, "tools.bench.torch_ops", str(steps), text=json.dumps(layers)) if torch_python else None
+    peer = None
+    if torch_python:
+        peer = run(torch_python, "tools.bench.torch_ops", work, str(steps), text=json.dumps(layers))
     rows = []
     for i, (layer, found) in enumerate(zip(layers, timed["layers"], strict=True)):
         passes = 2 + layer["data_gradient"] if train else 1
-        torch = [(f, b if train else 0.0) for f, b in peer[i]] if peer and peer[i] else None
+        torch = [(f, b) for f, b in peer[i]] if peer and peer[i] else None
         flop = 2.0 * passes * layer["multiply_adds"]
         rows.append(Row(found["name"], found["type"], flop, (found["forward_ms"], found["backward_ms"]), torch))
     return rows

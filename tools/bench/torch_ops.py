@@ -1,6 +1,6 @@
 """Single layers in PyTorch: reads layers as tools.bench.documents prints them, and prints what each took.
 
-    python -m tools.bench.torch_ops STEPS < layers.json
+    python -m tools.bench.torch_ops WORK STEPS < layers.json
 
 Milliseconds [forward, backward], eager and channels_last, the median of the steps; null for types not made here.
 Backward has what the net needs: the parameters' gradients, and the bottom's where it has one.
@@ -79,10 +79,12 @@ def times(net: nn.Module, layer: Layer, memory_format: torch.memory_format, step
 def main() -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     found = []
+    train, steps = sys.argv[1] == "train", int(sys.argv[2])
+    torch.set_grad_enabled(train)
     for layer in json.load(sys.stdin):
         net = MAKERS[layer["type"]](layer) if layer["type"] in MAKERS else None
         formats = (torch.contiguous_format, torch.channels_last)
-        found.append([times(net, layer, each, int(sys.argv[1])) for each in formats] if net else None)
+        found.append([times(net.train(train), layer, each, steps) for each in formats] if net else None)
     print(json.dumps(found))
 
 
