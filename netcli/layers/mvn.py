@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
@@ -30,15 +31,15 @@ class MVN(Layer):
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         self.work.reshape(top[0].shape)
-        self.averaged = (1, 2, 3) if self.p.across_channels else (2, 3)
+        self.averaged = (3, 2, 1) if self.p.across_channels else (3, 2)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, y, work = self.xp, top[0].data, self.work.data
         x = bottom[0].data.reshape(y.shape)
-        xp.subtract(x, x.mean(axis=self.averaged, keepdims=True), out=y)
+        xp.subtract(x, self._mean(x), out=y)
         if self.p.normalize_variance:
             xp.square(y, out=work)
-            self.deviation = xp.sqrt(work.mean(axis=self.averaged, keepdims=True)) + self.p.eps
+            self.deviation = xp.sqrt(self._mean(work)) + self.p.eps
             y /= self.deviation
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
@@ -46,10 +47,16 @@ class MVN(Layer):
             return
         xp, y, dy, work = self.xp, top[0].data, top[0].diff, self.work.data
         dx = bottom[0].diff.reshape(y.shape)
-        xp.subtract(dy, dy.mean(axis=self.averaged, keepdims=True), out=dx)
+        xp.subtract(dy, self._mean(dy), out=dx)
         if self.p.normalize_variance:
             # dx = (dy - mean(dy) - y mean(dy y)) / deviation
             xp.multiply(dy, y, out=work)
-            xp.multiply(y, work.mean(axis=self.averaged, keepdims=True), out=work)
+            xp.multiply(y, self._mean(work), out=work)
             dx -= work
             dx /= self.deviation
+
+    def _mean(self, x: Any) -> Any:
+        """One axis after the other: in float32 one long sum loses digits."""
+        for axis in self.averaged:
+            x = x.mean(axis=axis, keepdims=True)
+        return x

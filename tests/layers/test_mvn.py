@@ -1,6 +1,6 @@
 import numpy as np
 
-from checks import Case, case_test, refusal
+from checks import Case, Run, case_test, refusal
 
 
 def mvn(across=False, variance=True, eps=1e-9):
@@ -27,6 +27,13 @@ CASES = [
 ]
 
 test_layer = case_test(CASES)
+
+
+def test_digits_of_a_large_image():
+    x = np.random.default_rng(3).normal(10, 1, (1, 2, 400, 300))
+    x = x.astype(np.float32).astype(np.float64)
+    run = Run(CASES[0], [x], np.float32)
+    np.testing.assert_allclose(run.forward()[0], mvn()(x)[0], atol=3e-5)
 
 
 def test_refusals():
