@@ -47,5 +47,8 @@ class Activation:
 
 
 def rectify(y: Any, slope: float) -> None:
-    """ReLU of what another op has just written, in place."""
-    np.multiply(y, y.dtype.type(slope), out=y, where=y < 0)
+    """ReLU of what another op has just written, in place; to the bit that of Activation."""
+    if slope:
+        np.multiply(y, y.dtype.type(slope), out=y, where=y < 0)
+    else:
+        np.maximum(y, 0, out=y)
