@@ -29,9 +29,8 @@ def scale(x: Any, s: Any, b: Any, y: Any, channels: int, inner: int, period: int
         while row < last:
             if row == first or row % period == 0:
                 of = row // period * channels
-                for repeat in range(wide):
-                    factors[repeat * channels : (repeat + 1) * channels] = s[of : of + channels]
-                    offsets[repeat * channels : (repeat + 1) * channels] = b[of : of + channels]
+                for i in range(wide * channels):
+                    factors[i], offsets[i] = s[of + i % channels], b[of + i % channels]
             rows = min(wide, last - row, period - row % period)
             source, target = x[row * channels : (row + rows) * channels], y[row * channels : (row + rows) * channels]
             for c in range(rows * channels):
@@ -79,8 +78,8 @@ def scale_sums(x: Any, dy: Any, sums: Any, channels: int, inner: int, period: in
                     for c in range(channels):
                         sums[0, of + c] += of_both[repeat * channels + c]
                         sums[1, of + c] += of_dy[repeat * channels + c]
-                of_both[:] = 0
-                of_dy[:] = 0
+                for c in range(wide * channels):
+                    of_both[c] = of_dy[c] = 0
     else:
         for row in range(first, last):
             of = row // period * channels
@@ -112,8 +111,8 @@ def slopes(x: Any, a: Any, y: Any, channels: int, inner: int, first: int, last: 
     if inner == 1:
         wide = max(1, WIDE // channels)
         slopes = np.empty(wide * channels, np.float32)
-        for repeat in range(wide):
-            slopes[repeat * channels : (repeat + 1) * channels] = a
+        for i in range(wide * channels):
+            slopes[i] = a[i % channels]
         for row in range(first, last, wide):
             of_rows = slice(row * channels, min(row + wide, last) * channels)
             source, target = x[of_rows], y[of_rows]
@@ -145,8 +144,8 @@ def slopes_gradient(
     if inner == 1:
         wide = max(1, WIDE // channels)
         slopes, totals = np.empty(wide * channels, np.float32), np.zeros(wide * channels, np.float32)
-        for repeat in range(wide):
-            slopes[repeat * channels : (repeat + 1) * channels] = a
+        for i in range(wide * channels):
+            slopes[i] = a[i % channels]
         run = 0
         for row in range(first, last, wide):
             of_rows = slice(row * channels, min(row + wide, last) * channels)
@@ -160,7 +159,8 @@ def slopes_gradient(
                 for repeat in range(wide):
                     for c in range(channels):
                         sums[c] += totals[repeat * channels + c]
-                totals[:] = 0
+                for c in range(wide * channels):
+                    totals[c] = 0
     else:
         for row in range(first, last):
             for c in range(channels):

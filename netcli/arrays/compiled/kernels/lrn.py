@@ -36,7 +36,9 @@ def normalise(
             root = np.float32(math.sqrt(s[c]))
             target[c] = source[c] * (one / (root * np.float32(math.sqrt(root))))
         if kept.size:
-            kept[row * channels : (row + 1) * channels] = s
+            keep = kept[row * channels : (row + 1) * channels]
+            for c in range(channels):
+                keep[c] = s[c]
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], int64, int64, float64, float64, int64, int64")
