@@ -7,6 +7,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -26,33 +29,53 @@ def atomic_stream(path: str) -> Iterator[BinaryIO]:
     """A stream, which may be read too, whose bytes are the file at `path` when the `with` ends, and not before.
 
     They go to a file beside it, reach the disk, and then the name is moved over.  Nothing is left of a write that
-    fails or is interrupted, and the file is as it was.  Raises SnapshotError with the system's word for what is
-    wrong.
+    fails or is interrupted, and the file is as it was.  A link stays one: what it leads to is written.  What is no
+    file, such as a pipe or /dev/null, keeps its place and gets the bytes at the end.  Raises SnapshotError with the
+    system's word for what is wrong.
     """
-    beside = _beside(path)
     try:
+        if _is_device(path):
+            with tempfile.TemporaryFile() as stream:
+                yield stream
+                stream.seek(0)
+                with open(path, "wb") as device:
+                    shutil.copyfileobj(stream, device)
+            return
+        place = os.path.realpath(path)
+        beside = _beside(place)
         with _removed_on_failure(beside):
             with open(beside, "x+b") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(beside, path)
-        _sync_folder(os.path.dirname(path) or ".")
+            os.replace(beside, place)
+        _sync_folder(os.path.dirname(place))
     except OSError as fault:
         raise _fault(path, fault) from None
 
 
 def check_writable(path: str) -> None:
     """Raise SnapshotError where `atomic_write` can make no file at `path`: for asking before hours are spent."""
-    beside = _beside(path)
     try:
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_device(path):
+            return
+        beside = _beside(os.path.realpath(path))
         with _removed_on_failure(beside), open(beside, "xb"):
             pass
         os.remove(beside)
     except OSError as fault:
         raise _fault(path, fault) from None
+
+
+def _is_device(path: str) -> bool:
+    """Whether a path names what is neither a file nor a folder, to which bytes may go all the same."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _beside(path: str) -> str:

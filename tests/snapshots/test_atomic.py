@@ -1,5 +1,6 @@
 import errno
 import os
+import threading
 
 import pytest
 
@@ -45,6 +46,44 @@ def test_a_full_device_in_earnest():
         pytest.skip("this system has no /dev/full")
     with pytest.raises(SnapshotError):  # /dev takes no file beside it, or is no place for one
         atomic_write("/dev/full/weights", lambda stream: stream.write(b"x"))
+
+
+def test_a_pipe_gets_the_bytes_and_stays_one(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
+    reader.start()
+    check_writable(str(path))
+    atomic_write(str(path), lambda stream: stream.write(b"new"))
+    reader.join()
+    assert read == [b"new"]
+    assert path.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_device_without_room_is_told_and_stays(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "link"
+    path.symlink_to("/dev/full")  # so that a device is not what would be lost
+    with pytest.raises(SnapshotError) as caught:
+        atomic_write(str(path), lambda stream: stream.write(b"x"))
+    assert str(caught.value) == f"{path}: can't be written: no space left on device"
+    assert path.is_symlink()
+
+
+def test_what_a_link_leads_to_is_written(tmp_path):
+    (tmp_path / "disk").mkdir()
+    target = tmp_path / "disk" / "weights"
+    target.write_bytes(b"old")
+    path = tmp_path / "link"
+    path.symlink_to(target)
+    check_writable(str(path))
+    atomic_write(str(path), lambda stream: stream.write(b"new"))
+    assert path.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert os.listdir(tmp_path / "disk") == ["weights"]
 
 
 def test_a_missing_folder_is_named(tmp_path):
