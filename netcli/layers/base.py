@@ -152,6 +152,14 @@ class Layer:
         """
         return Absorbed.NOTHING
 
+    def folds(self) -> bool:
+        """Whether its forward is, for each channel (axis 1) of its only bottom, a factor and a summand: see `fold`."""
+        return False
+
+    def fold(self, factor: Any, summand: Any) -> None:
+        """Make of x * factor + summand, each (C,), the same after this layer; x is the bottom of others before it."""
+        raise NotImplementedError(f"{type(self).__name__} does not fold")
+
     def passes_on(self, index: int) -> bool:
         """Whether the diff of bottom `index` is that of the only top as it is; then one memory may serve both."""
         return False

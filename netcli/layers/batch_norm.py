@@ -70,7 +70,7 @@ class BatchNorm(Neuron):
     def absorb(self, following: Layer, chance: Chance) -> Absorbed:
         if not chance.whole or self.relu is not None:
             return Absorbed.NOTHING
-        if following.type == "Scale" and self.scale is None and _is_of_channels(following, self.channels):
+        if following.type == "Scale" and self.scale is None and following.folds():
             self.scale = following
             return Absorbed.ALL
         if following.type == "ReLU" and not self.use_global and following.p.negative_slope == 0:
@@ -95,16 +95,14 @@ class BatchNorm(Neuron):
         self._dscale, self._dshift = self.xp.zeros((2, self.channels), self.dtype)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        mean_sum, var_sum, s = (blob.data for blob in self.blobs)
         if self.use_global:
-            factor = self.xp.where(s == 0, 0, 1 / self.xp.where(s == 0, 1, s))
-            self.xp.multiply(mean_sum, factor, out=self.mean)
-            self.xp.multiply(var_sum, factor, out=self.var)
+            self._average()
         else:
             self.keep(bottom, top)
         self.plan.forward(bottom[0].data, self.mean, self.var, *self._affine(), top[0].data)
         if not self.use_global:
             m = bottom[0].count // self.channels
+            mean_sum, var_sum, s = (blob.data for blob in self.blobs)
             for total, value in ((mean_sum, self.mean), (var_sum, self.var * (m / (m - 1) if m > 1 else 1)), (s, 1)):
                 total *= self.p.moving_average_fraction
                 total += value
@@ -120,6 +118,13 @@ class BatchNorm(Neuron):
                     if self.scale.learns(index):
                         blob.add_gradient(gradient)
 
+    def _average(self) -> None:
+        """The running averages as mean and variance."""
+        mean_sum, var_sum, s = (blob.data for blob in self.blobs)
+        factor = 0 if s[0] == 0 else 1 / s[0]
+        self.xp.multiply(mean_sum, factor, out=self.mean)
+        self.xp.multiply(var_sum, factor, out=self.var)
+
     def _affine(self) -> tuple[Any, Any]:
         """Scale and shift of the layer absorbed."""
         if self.scale is None:
@@ -127,8 +132,12 @@ class BatchNorm(Neuron):
         scale, *shift = self.scale.blobs
         return scale.data, shift[0].data if shift else self._shift
 
+    def folds(self) -> bool:
+        return self.use_global
 
-def _is_of_channels(scale: Layer, channels: int) -> bool:
-    """Whether a Scale layer has one factor of its own for each channel."""
-    shapes = [blob.shape for blob in scale.blobs]
-    return len(scale.param.bottom) == 1 and scale.p.axis == 1 and shapes in ([(channels,)], [(channels,)] * 2)
+    def fold(self, factor: Any, summand: Any) -> None:
+        self._average()
+        inverse = 1 / self.xp.sqrt(self.var + self.p.eps)
+        factor *= inverse
+        summand -= self.mean
+        summand *= inverse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netcli.blob import Blob
 from netcli.layers.along import Along
@@ -35,6 +36,17 @@ class Scale(Along):
             self.add_blob(self.blob_shape(bottom), filler, "scale_param.filler")
         if self.p.bias_term:
             self.add_blob(self.operand(bottom).shape, self.p.bias_filler, "scale_param.bias_filler")
+
+    def folds(self) -> bool:
+        channels = {blob.shape for blob in self.blobs}
+        return self.learned and self.p.axis == 1 and len(channels) == 1 and len(channels.pop()) == 1
+
+    def fold(self, factor: Any, summand: Any) -> None:
+        scale = self.blobs[0].data
+        factor *= scale
+        summand *= scale
+        if self.p.bias_term:
+            summand += self.blobs[1].data
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.learned or self.learns(0):

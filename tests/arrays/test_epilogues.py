@@ -1,5 +1,7 @@
 """What convolution and inner product do to their results in the same pass: sum into what is there, ReLU."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from netcli.arrays.onednn.inner_product import InnerProduct
 from netcli.arrays.onednn.lrn import LRN
 from netcli.arrays.onednn.pool import Pool
 from netcli.arrays.onednn.ways import ways
+from netcli.arrays.ops import Unsupported
 from netcli.arrays.plain import lrn, pool
 from netcli.arrays.plain.conv import Conv as PlainConv
 from netcli.arrays.plain.inner_product import InnerProduct as PlainInnerProduct
@@ -44,6 +47,33 @@ def test_the_definition(name, relu, add):
     want = rectified(want + y if add else want, relu)
     plan.forward(x, w, b, y)
     close(y, want)
+
+
+@needs_onednn
+@pytest.mark.parametrize(("relu", "add"), [(None, False), (0.0, False), (0.25, True)])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+@pytest.mark.parametrize("way", ["channels-last", "free"])
+def test_a_factor_and_a_summand_for_each_channel(name, relu, add, way):
+    case = CONVOLUTIONS[name]
+    x, w = array(case[0]), parameter(case[1], case[0][1] // case[6], *case[2])
+    b = parameter(case[1]) if case[7] else None
+    s, t = parameter(case[1]), parameter(case[1]) + 1
+    usual = PlainConv(*case, np.float64)
+    y, conv = array(usual.y_shape), np.empty(usual.y_shape)
+    usual.forward(x, w, b, conv)
+    beside = (-1, *[1] * len(case[2]))
+    conv = conv * s.reshape(beside) + t.reshape(beside)
+    want = rectified(conv + y if add else conv, relu)
+    plans = [PlainConv(*case, F4, relu, add, None, True)]
+    with contextlib.suppress(Unsupported):  # with add not for all shapes
+        plans.append(Conv(*case, F4, relu, add, None, True))
+    assert len(plans) == 2 or add
+    for plan in plans:
+        if isinstance(plan, Conv) and way in plan._layouts("forward"):
+            plan._run_forward = plan._forward_program(plan._forward_in(plan._layouts("forward")[way])).run
+        out = y.copy("K")
+        plan.forward(x, w, b, out, s, t)
+        close(out, want)
 
 
 def strange(x):

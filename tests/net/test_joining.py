@@ -99,7 +99,11 @@ def test_a_frozen_part_is_not_mixed_with_one_that_learns(engine):
 
 @engines
 def test_tests_give_the_same_numbers(engine):
-    same(START + BN + SCALE + RELU + END, TEST, engine, {"scale": "bn"})
+    same(START + BN + SCALE + RELU + END, TEST, engine, {"bn": "c", "scale": "c", "relu": "c"})
+    same(START + SCALE + BN + END, TEST, engine, {"bn": "c", "scale": "c"})
+    same(START + RELU + BN + SCALE + END, TEST, engine, {"relu": "c", "scale": "bn"})
+    by_batch = BN.replace("{ eps", "{ use_global_stats: false eps")
+    same(START + by_batch + SCALE + RELU + END, TEST, engine, {"scale": "bn", "relu": "bn"})
 
 
 def test_the_blobs_between_take_no_memory():
@@ -192,3 +196,15 @@ def test_a_sum_of_two_takes_the_forward_of_a_relu(engine):
     same(text.replace("coeff: 1 }", "coeff: 2 }"), TRAIN, engine, {})
     product = text.replace("coeff: 1 coeff: 1", "operation: PROD")
     same(product, TRAIN, engine, {})
+
+
+def test_what_is_folded_follows_its_parameters():
+    text = START + BN + SCALE + RELU + END
+    made, alone = (net(text, TEST, ops=Ops(), seed=4, keep_blobs=keep) for keep in (False, True))
+    for _ in range(2):
+        for each in (made, alone):
+            for blobs in each.params.values():
+                for blob in blobs:
+                    blob.data[...] = np.random.default_rng(blob.count).uniform(0.5, 1.5, blob.shape)
+                    blob.data[...] *= each.context.passes + 1
+        np.testing.assert_allclose(numbers(made, 1)[0], numbers(alone, 1)[0], rtol=1e-4)

@@ -80,6 +80,7 @@ ARG_DIFF_SCALE = 255
 ARG_DIFF_SHIFT = 256
 ARG_SRC_1 = 2
 ARG_TIMES = 0x8000 | ARG_SRC_1  # the other factor, where the first thing done to a result is a multiplication
+ARG_PLUS = 0x10000 | ARG_SRC_1  # and the summand, where an addition is the second
 ARG_MULTIPLE_SRC = 1024  # + i: input i of a sum
 
 # instruction sets, as `effective_cpu_isa` answers

@@ -55,6 +55,7 @@ class Conv:
         relu: float | None = None,
         add: bool = False,
         choices: Choices | None = None,
+        affine: bool = False,
     ) -> None:
         room = [
             size + 2 * p - (d * (k - 1) + 1) for size, k, p, d in zip(x_shape[2:], kernel, pad, dilation, strict=True)
@@ -68,6 +69,8 @@ class Conv:
         # oneDNN wants an axis for the groups.
         self.grouped = self.w_shape if group == 1 else (group, num_output // group, *self.w_shape[1:])
         self.b = plain((num_output,)) if bias else None
+        # for each channel, beside y
+        self.affine = plain((1, num_output, *[1] * len(kernel))) if affine else None
         # oneDNN counts dilation from 0, and cells of padding on either side.
         behind = tuple(p + max(0, -each) for p, each in zip(pad, room, strict=True))
         self.window = (stride, tuple(d - 1 for d in dilation), pad, behind)
@@ -107,8 +110,8 @@ class Conv:
 
     def _forward_in(self, layout: Layout) -> Operation:
         arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
-        purpose = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT)
-        return Operation("convolution_forward", *purpose, *arrays, *self.window, add=self.add, relu=self.relu)
+        args = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
+        return Operation("convolution_forward", *args, add=self.add, relu=self.relu, affine=self.affine)
 
     def _backward_data_in(self, layout: Layout) -> Operation:
         arrays = (layout(self.x_shape), free(self.grouped), layout(self.y_shape))
@@ -131,6 +134,10 @@ class Conv:
         if self.b is not None:
             inputs[dnnl.ARG_BIAS] = program.port(self.b)
         y = program.output(activation(self.y_shape), add=self.add)
+        if self.affine is not None:
+            of_channels = plain((self.y_shape[1],))
+            for number in (dnnl.ARG_TIMES, dnnl.ARG_PLUS):
+                inputs[number] = program.seen_as(program.port(of_channels), self.affine)
         if not self.add:
             program.execute(operation, inputs, {dnnl.ARG_DST: y})
             return program
@@ -182,7 +189,8 @@ class Conv:
         images = max(thread_count(), TIMED * self.x_shape[0] // work)
         plan = self
         if images < self.x_shape[0]:
-            plan = Conv((images, *self.x_shape[1:]), *self.settings, self.relu, self.add)
+            after = (self.relu, self.add, None, self.affine is not None)
+            plan = Conv((images, *self.x_shape[1:]), *self.settings, *after)
         program = getattr(plan, f"_{operation}_program")
         # As one matrix product only the gradient of the filters is ever the fastest; with groups there are many.
         products = operation == "backward_weights" and self.w_shape == self.grouped
@@ -203,7 +211,11 @@ class Conv:
         parts += [f"{name} {size_text(sizes)}" for name, sizes in windows]
         parts += [f"group {group}", *["bias"] * bias]
         if operation == "forward":
-            parts += [*["add"] * self.add, *([] if self.relu is None else [f"relu {self.relu:g}"])]
+            parts += [
+                *["affine"] * (self.affine is not None),
+                *["add"] * self.add,
+                *([] if self.relu is None else [f"relu {self.relu:g}"]),
+            ]
         return ", ".join(parts)
 
     def _definition(self) -> Definition:
@@ -211,8 +223,10 @@ class Conv:
 
     # -- the plan
 
-    def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
+    def forward(self, x: Any, w: Any, b: Any, y: Any, s: Any = None, t: Any = None) -> None:
         arrays = (x, w, y) if b is None else (x, w, b, y)
+        if s is not None:
+            arrays += (s, t)
         run = self._run_forward or self._settle_forward(arrays)
         run(*arrays)
 
@@ -227,10 +241,12 @@ class Conv:
     # -- first executions
 
     def _settle_forward(self, arrays: Sequence[Any]) -> Run:
-        x, *parameters, y = arrays
+        at = 2 if self.b is None else 3  # y's place
+        x, y = arrays[0], arrays[at]
 
         def some(images: int) -> Sequence[Any]:
-            return (x[:images], *parameters, y[:images].copy("K") if self.add else y[:images])
+            of_y = y[:images].copy("K") if self.add else y[:images]
+            return (x[:images], *arrays[1:at], of_y, *arrays[at + 1 :])
 
         self._forward = self._chosen("forward", some)
         self._run_forward = self._forward_program(self._forward).run

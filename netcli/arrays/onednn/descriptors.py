@@ -79,16 +79,26 @@ LEAST_SLOPE = 1e-20
 class Attributes:
     """Attributes of a primitive: scratch memory comes from us; what is done to each result, in this order.
 
+    affine: multiply it by one array of this layout, the argument ARG_TIMES, and add another, ARG_PLUS.
     add: sum it into what the output holds.
-    times: multiply it by an array of this layout, the argument ARG_TIMES.
+    times: multiply it by an array of this layout, the argument ARG_TIMES, where nothing else is done before.
     relu: multiply it by this slope, at least LEAST_SLOPE, where it is below 0.
     """
 
-    def __init__(self, add: bool = False, times: Desc | None = None, relu: float | None = None) -> None:
+    def __init__(
+        self,
+        add: bool = False,
+        times: Desc | None = None,
+        relu: float | None = None,
+        affine: Desc | None = None,
+    ) -> None:
         lib = library()
         self.address = lib.own(self, "primitive_attr", lib.new("primitive_attr_create"))
         lib.call.dnnl_primitive_attr_set_scratchpad_mode(self.address, dnnl.SCRATCHPAD_USER)
         post_ops = lib.new("post_ops_create")
+        if affine is not None:
+            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, affine.address)
+            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_ADD, affine.address)
         if add:
             lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, dnnl.UNDEFINED)
         if times is not None:
@@ -105,15 +115,21 @@ class Operation:
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
         Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
-    add, times, relu: see Attributes.
+    add, times, relu, affine: see Attributes.
     Raises Unsupported where oneDNN has no implementation.
     """
 
     def __init__(
-        self, kind: str, *args: Any, add: bool = False, times: Desc | None = None, relu: float | None = None
+        self,
+        kind: str,
+        *args: Any,
+        add: bool = False,
+        times: Desc | None = None,
+        relu: float | None = None,
+        affine: Desc | None = None,
     ) -> None:
         lib = library()
-        attributes = Attributes(add, times, relu)
+        attributes = Attributes(add, times, relu, affine)
         # reorder alone names an engine for each side
         head = () if kind == "reorder" else (lib.engine,)
         try:

@@ -39,8 +39,9 @@ class Conv:
         relu: float | None = None,
         add: bool = False,
         choices: Choices | None = None,
+        affine: bool = False,
     ) -> None:
-        self.relu, self.add = relu, add
+        self.relu, self.add, self.affine = relu, add, affine
         dtype = np.dtype(dtype)
         images, channels, *size = x_shape
         self.kernel, self.stride, self.dilation, self.group = kernel, stride, dilation, group
@@ -61,19 +62,22 @@ class Conv:
         self._padded = np.empty((self.images, *padded_size, channels), dtype)
         self._inside = (..., *(slice(p, p + s) for p, s in zip(pad, size, strict=True)))
 
-    def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
+    def forward(self, x: Any, w: Any, b: Any, y: Any, s: Any = None, t: Any = None) -> None:
+        b, s, t = (c if c is None else c.reshape(self.group, -1, *[1] * len(self.out)) for c in (b, s, t))
         filters = self._filters(w).swapaxes(1, 2)
         for images, blocks in self._blocks():
             source = self._padded_images(x[images])
             for rows in blocks:
                 result = self._ungrouped(np.matmul(self._unrolled(source, rows), filters), rows)
                 into = self._split(y[images, :, rows])
+                if b is not None:
+                    result += b
+                if self.affine:
+                    result *= s
+                    result += t
                 if self.add:
                     result += into
-                if b is None:
-                    into[...] = result
-                else:
-                    np.add(result, b.reshape(self.group, -1, *[1] * len(self.out)), out=into)
+                into[...] = result
         if self.relu is not None:
             rectify(y, self.relu)
 
