@@ -21,7 +21,7 @@ class LevelDbWriter:
     an exception leaves nothing behind; what a killed process left is cleared by the next writer.
 
     overwrite: replace a LevelDB that is there; the old one stays in place until the new one is whole.
-    Raises DataError where `path` exists, its folder does not, the disk is full, or two keys are equal, and where the
+    Raises DataError where `path` exists, the disk is full, or two keys are equal, and where the
     LevelDB to be replaced is in use.
     """
 

@@ -25,7 +25,7 @@ class LmdbWriter:
     an exception leaves nothing behind; what a killed process left is cleared by the next writer.
 
     overwrite: replace an LMDB that is there; the old one stays in place until the new one is whole.
-    Raises DataError where `path` exists, its folder does not, the disk is full, or two keys are equal.
+    Raises DataError where `path` exists, the disk is full, or two keys are equal.
     """
 
     def __init__(self, path: str, *, overwrite: bool = False) -> None:
@@ -41,6 +41,7 @@ class LmdbWriter:
             # Synced once, at the end: until then the folder bears another name and counts for nothing.
             self._environment = lmdb.open(self._folder.partial, map_size=self._map_size, lock=False, sync=False)
         except (lmdb.Error, OSError) as fault:
+            self._folder.drop()
             self._folder.release()
             raise self._folder.not_made(getattr(fault, "strerror", None) or fault) from None
         self._key_limit: int = self._environment.max_key_size()

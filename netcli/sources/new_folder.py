@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -22,19 +23,25 @@ class NewFolder:
     what        what it will be, in words: "an LMDB"
     is_own      whether a file of this name belongs to such a database
     overwrite   replace one that is there; it stays in place until the new one is whole
+    A link to a folder stays one: what it leads to is replaced.  Folders above that are missing are made.
     Raises DataError where `path` exists and is not to be replaced, or is something else.
     """
 
     def __init__(self, path: str, what: str, is_own: Callable[[str], bool], *, overwrite: bool) -> None:
-        self.path = os.path.abspath(path)
+        self.path = os.path.realpath(path) if os.path.isdir(path) else os.path.abspath(path)
         self.partial = f"{self.path}.partial"
         self._shown = path
+        self._what = what
         self._is_own = is_own
+        self._overwrite = overwrite
+        self._check_place()
+
+    def _check_place(self) -> None:
         if os.path.lexists(self.path):
-            if not overwrite:
-                raise DataError(f"{path} exists already; --force replaces it")
-            if not os.path.isdir(self.path) or not all(map(is_own, os.listdir(self.path))):
-                raise DataError(f"{path} exists and is not {what}; it is left alone")
+            if not self._overwrite:
+                raise DataError(f"{self._shown} exists already; --force replaces it")
+            if not os.path.isdir(self.path) or not all(map(self._is_own, os.listdir(self.path))):
+                raise DataError(f"{self._shown} exists and is not {self._what}; it is left alone")
 
     def begin(self) -> None:
         """Make the folder to build in, for this process alone; what a killed one left is cleared away."""
@@ -45,6 +52,9 @@ class NewFolder:
             raise self.not_made(fault.strerror) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(self._descriptor), os.stat(self.partial)):
+                raise BlockingIOError  # another process has put in place what was opened, and a third begun anew
+            self._check_place()  # another process may have put its own there meanwhile
             found = os.listdir(self.partial)
             if not all(map(self._is_own, found)):
                 raise FileExistsError(errno.EEXIST, f"{self.partial} holds other files and is left alone")
@@ -54,6 +64,11 @@ class NewFolder:
             self.release()
             taken = isinstance(fault, BlockingIOError)
             raise self.not_made("another process is writing it" if taken else fault.strerror) from None
+        except DataError:
+            with contextlib.suppress(OSError):
+                os.rmdir(self.partial)
+            self.release()
+            raise
 
     def not_made(self, why: object) -> DataError:
         return DataError(f"{self._shown} can't be made: {why}")

@@ -1,6 +1,7 @@
 import os
 import shutil
 
+import lmdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,36 @@ def test_a_folder_that_is_no_database_is_never_replaced(tmp_path, kind):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(DataError, match=r"is not an? L\w+; it is left alone"):
         create_database(str(tmp_path), kind, overwrite=True)
+
+
+@kinds
+def test_a_database_behind_a_link_is_replaced_where_it_lies(tmp_path, kind):
+    write(tmp_path / "disk", kind, [(b"a", b"old")])
+    (tmp_path / "db").symlink_to("disk")
+    write(tmp_path / "db", kind, [(b"a", b"new")], overwrite=True)
+    assert (tmp_path / "db").is_symlink()
+    assert contents(tmp_path / "disk") == [(b"a", b"new")]
+    assert sorted(os.listdir(tmp_path)) == ["db", "disk"]
+
+
+@kinds
+def test_a_database_that_another_has_made_meanwhile_is_left_alone(tmp_path, kind):
+    late = create_database(str(tmp_path / "db"), kind)
+    write(tmp_path / "db", kind, [(b"a", b"first")])
+    with pytest.raises(DataError, match="exists already; --force replaces it"), late:
+        pass
+    assert contents(tmp_path / "db") == [(b"a", b"first")]
+    assert os.listdir(tmp_path) == ["db"]
+
+
+def test_an_lmdb_that_can_not_be_begun_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise lmdb.Error("No space left on device")
+
+    monkeypatch.setattr(lmdb, "open", full)
+    with pytest.raises(DataError, match="db can't be made: No space left on device"):
+        write(tmp_path / "db", LMDB, [])
+    assert os.listdir(tmp_path) == []
 
 
 @kinds
