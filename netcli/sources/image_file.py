@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from netcli.arrays.layout import size_text
 from netcli.errors import DataError
 from netcli.sources.colours import grey_of, rgb_of_cmyk
 
@@ -106,14 +107,20 @@ def _pixels(image: Image.Image, mode: str) -> Any:
 
 
 def encode_image(image: Any, kind: str) -> bytes:
-    """The bytes of an image file of `kind` ('jpg', 'png', ...) from (C, H, W) uint8, C 1 or 3 (BGR)."""
+    """The bytes of an image file of `kind` ('jpg', 'png', ...) from (C, H, W) uint8, C 1 or 3 (BGR).
+
+    Raises DataError, for an image too large for its kind too.
+    """
     try:
         name = FORMATS[kind.lower()]
     except KeyError:
         raise DataError(f"images can't be encoded as '{kind}', only as {', '.join(FORMATS)}") from None
     pixels = image[0] if image.shape[0] == 1 else image[::-1].transpose(1, 2, 0)
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(
-        file, name, **({"quality": JPEG_QUALITY} if name == "JPEG" else {})
-    )
+    options = {"quality": JPEG_QUALITY} if name == "JPEG" else {}
+    try:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(file, name, **options)
+    except (OSError, ValueError) as fault:
+        size = size_text(image.shape[1:])
+        raise DataError(f"an image of {size} pixels can't be encoded as {name}: {fault}") from None
     return file.getvalue()

@@ -44,6 +44,12 @@ def test_an_unknown_kind():
         encode_image(np.zeros((1, 2, 2), np.uint8), "gif")
 
 
+@pytest.mark.parametrize(("kind", "name", "width"), [("jpg", "JPEG", 70000), ("webp", "WEBP", 20000)])
+def test_an_image_too_large_for_its_kind(kind, name, width):
+    with pytest.raises(DataError, match=rf"an image of 1x{width} pixels can't be encoded as {name}: "):
+        encode_image(np.zeros((3, 1, width), np.uint8), kind)
+
+
 def test_transparent_palettes_lose_their_alpha_where_colours_are_asked_for():
     file = io.BytesIO()
     image = Image.new("P", (2, 2))
