@@ -128,11 +128,14 @@ class _Database:
             raise DataError(f"{path} is not a LevelDB: the folder holds no file CURRENT")
         if not os.access(path, os.W_OK):
             raise DataError(f"{path} is read-only, and LevelDB writes to a folder it reads from; copy it elsewhere")
-        files = [os.path.join(path, name) for name in os.listdir(path)]
-        for file in files:
-            if file.endswith(".log"):
-                check_log(file)
-        size = sum(map(os.path.getsize, files))
+        try:
+            files = [os.path.join(path, name) for name in os.listdir(path)]
+            for file in files:
+                if file.endswith(".log"):
+                    check_log(file)
+            size = sum(map(os.path.getsize, files))
+        except OSError as fault:
+            raise DataError(f"{fault.filename or path} can't be read: {fault.strerror}") from None
         if size > LARGE:
             log.warning("%s holds %.1f GB, which are read once to count the records", path, size / 1e9)
 

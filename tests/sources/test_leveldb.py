@@ -165,6 +165,12 @@ def test_what_is_not_there(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path} is not a LevelDB: the folder holds no file CURRENT"
 
 
+def test_a_folder_where_a_log_belongs(tmp_path):
+    path = write(tmp_path / "db", [(b"a", b"b")])
+    (tmp_path / "db" / "000009.log").mkdir()
+    assert refusal(path) == f"{path}/000009.log can't be read: Is a directory"
+
+
 def test_plyvel_that_is_not_installed(tmp_path, monkeypatch):
     path = make_database(tmp_path / "db", LEVELDB, make_images(1))
     monkeypatch.setitem(sys.modules, "plyvel", None)
