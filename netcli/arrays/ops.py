@@ -35,7 +35,7 @@ BODIES = {
     "batch_norm": ("compiled.batch_norm:BatchNorm", "onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
     "softmax": ("compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
-    "activation": ("onednn.activation:Activation", "plain.activation:Activation"),
+    "activation": ("onednn.activation:Activation", "compiled.activation:Activation", "plain.activation:Activation"),
     "prelu": ("compiled.prelu:PReLU", "plain.prelu:PReLU"),
     "scale": ("compiled.scale:Scale", "plain.scale:Scale"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from netcli.arrays import threads
 from netcli.arrays.compiled import compiler
 from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.ops import Ops, Unsupported
+from netcli.training import state
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="no numba here")
 
@@ -106,6 +108,16 @@ def test_a_net_of_ops_without_numba(monkeypatch):
     assert type(plan).__module__ == "netcli.arrays.plain.dropout"
     assert ops.declined == {"dropout": {"compiled": "no numba"}}
     assert "numba" not in ops.library()
+
+
+@needs_numba
+def test_numba_is_among_what_last_bits_depend_on():
+    told = compiler.versions()
+    assert re.fullmatch(r"numba \d\S+, llvmlite \d\S+", told)
+    for libraries in (Ops().library(), state._computed_by("auto")[0]):
+        assert told in libraries
+    for libraries in (Ops("plain").library(), state._computed_by("plain")[0]):
+        assert "numba" not in libraries
 
 
 @needs_numba
