@@ -108,7 +108,7 @@ class Layer:
     no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels), -1 being the last; None:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
-    statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult and decay_mult are 0
+    statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult is 0
     fork_fields: ClassVar[tuple[str, ...]] = ()  # fields of public forks that it reads, or that change no result;
     # all others are refused where they are given
     learning: Sequence[bool] = ()  # which parameters want a gradient; set by the net

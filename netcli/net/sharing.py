@@ -36,10 +36,11 @@ class Parameter:
 
 
 def multipliers(layer: Layer) -> list[tuple[float, float]]:
-    """(lr_mult, decay_mult) of each of a layer's parameters as its own `param` fields say; 0 for statistics."""
-    if layer.statistics:
-        return [(0.0, 0.0)] * len(layer.blobs)
-    return [(spec.lr_mult, spec.decay_mult) for spec in _specs(layer)]
+    """(lr_mult, decay_mult) of each of a layer's parameters as its own `param` fields say; statistics have lr_mult 0.
+
+    As in Caffe theirs is the usual decay, which moves no statistic, but is in the histories of some solvers.
+    """
+    return [(0.0 if layer.statistics else spec.lr_mult, spec.decay_mult) for spec in _specs(layer)]
 
 
 def _specs(layer: Layer) -> Sequence[schema.ParamSpec]:

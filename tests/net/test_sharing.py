@@ -127,3 +127,8 @@ def test_an_hdf5_file_holds_a_parameter_where_it_is_owned(tmp_path):
     alone = net(text.replace("param { name: 'w' }", ""))
     with pytest.raises(SnapshotError, match="layer 'b' holds 1 parameters, the net wants 2; rename the layer"):
         alone.load(read_weights(path))
+
+
+def test_statistics_have_no_rate_but_the_usual_decay_as_in_caffe():
+    made = net(data("x", 2, 3) + layer("BatchNorm", "bn", "x"))
+    assert [(p.lr_mult, p.decay_mult) for p in made.learnable] == [(0, 1)] * 3
