@@ -98,9 +98,7 @@ class Filters(Layer):
         axis = self.channel_axis
         return (count_of(shape[:axis]), shape[axis], *(shape[axis + 1 :] or (1,)))
 
-    def conv(
-        self, x_shape: Shape, num_output: int, bias: bool, relu: float | None = None, affine: bool = False
-    ) -> Any:
+    def conv(self, x_shape: Shape, num_output: int, bias: bool, relu: float | None = None, affine: bool = False) -> Any:
         """The plan of a convolution with these filters, and of what is done to its result (`Ops.conv`)."""
         window = self.window
         return self.ops.conv(
