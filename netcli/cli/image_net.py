@@ -71,7 +71,7 @@ class Preprocessing:
         No weights are read, and no memory is taken for the net; raises NetcliError for what does not fit it.
         """
         # A program's own net may run any Python layer.  The command's may not, which this one finds out.
-        net = Net(read_net(path), TEST, ops=Ops("plain"), allow_python=allow_python, dry=True)
+        net = Net(read_net(path, again=True), TEST, ops=Ops("plain"), allow_python=allow_python, dry=True)
         try:
             shape = net.blobs[input_of_images(net, path, command)].shape
             output_of_scores(net, path, net.outputs[0] if net.outputs else None, command)

@@ -16,13 +16,16 @@ from netcli.prototxt.upgrade import upgrade_net, upgrade_solver
 
 KINDS = {"net": "NetParameter", "solver": "SolverParameter", "label map": "LabelMap"}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # control characters other than tab, line ends and form feed
-_looked_at: dict[str, str] = {}  # by path, what `kind` has read of pipes
+_looked_at: dict[str, str] = {}  # by path, the text of pipes for who reads them next
 HEAD = 64  # bytes; a caffemodel has some of those in its first few
 
 
-def read_net(path: str) -> Document:
-    """The net in a prototxt (NetParameter), upgraded; raises PrototxtError."""
-    return upgrade_net(read(path, schema.NetParameter))
+def read_net(path: str, *, again: bool = False) -> Document:
+    """The net in a prototxt (NetParameter), upgraded; raises PrototxtError.
+
+    again: the file will be read once more, as in `read_text`
+    """
+    return upgrade_net(read(path, schema.NetParameter, again=again))
 
 
 def read_solver(path: str) -> Document:
@@ -30,9 +33,9 @@ def read_solver(path: str) -> Document:
     return upgrade_solver(read(path, schema.SolverParameter), path)
 
 
-def read(path: str, message_class: Any) -> Document:
+def read(path: str, message_class: Any, *, again: bool = False) -> Document:
     """A prototxt as it stands; raises PrototxtError."""
-    text = read_text(path)
+    text = read_text(path, again=again)
     wanted = next((kind for kind, name in KINDS.items() if name == message_class.DESCRIPTOR.name), None)
     try:
         return parse(text, message_class, path)
@@ -46,13 +49,9 @@ def read(path: str, message_class: Any) -> Document:
 def kind(path: str) -> str:
     """What a prototxt is by its fields, whatever its name: "net", "solver" or "label map".
 
-    Raises PrototxtError for a file that is none of them.  Of what can be read but once, such as a pipe, the text is
-    kept for the next who reads it.
+    Raises PrototxtError for a file that is none of them.
     """
-    text = read_text(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        _looked_at[path] = text
-    return kind_of(text, path)
+    return kind_of(read_text(path, again=True), path)
 
 
 def kind_of(text: str, path: str) -> str:
@@ -93,11 +92,15 @@ def _telling() -> dict[str, str]:
     }
 
 
-def read_text(path: str) -> str:
-    """A file's text; raises PrototxtError where it can't be read or is not text."""
-    if path in _looked_at:
-        return _looked_at.pop(path)
-    return text_of(read_bytes(path), path)
+def read_text(path: str, *, again: bool = False) -> str:
+    """A file's text; raises PrototxtError where it can't be read or is not text.
+
+    again: of what can be read but once, such as a pipe, the text is kept for the next who reads it
+    """
+    text = _looked_at.pop(path) if path in _looked_at else text_of(read_bytes(path), path)
+    if again and os.path.exists(path) and not os.path.isfile(path):
+        _looked_at[path] = text
+    return text
 
 
 def read_bytes(path: str) -> bytes:

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,6 +52,17 @@ def test_a_folder_by_ten_crops(files, netcli):
     assert lines[::3] == [*files.images, f"{files.out}: 5x6"]
     best = np.argsort(-want[1])[:2]
     assert lines[4:6] == [f"  {want[1][i]:.4f}  {i}" for i in best]
+
+
+def test_a_net_from_a_pipe(files, netcli):
+    reading, writing = os.pipe()
+    with open(writing, "w") as pipe:
+        pipe.write(Path(files.net).read_text())
+    status, _, err = netcli(
+        "classify", f"/dev/fd/{reading}", files.images[0], files.out, "--weights", files.weights, *DIMS
+    )
+    assert (status, err) == (0, "")
+    np.testing.assert_array_equal(np.load(files.out), files.want(io.load_image(files.images[0])))
 
 
 def test_the_centre_of_an_image_by_arithmetic(files, netcli):
