@@ -61,7 +61,8 @@ def _rows(path: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
 
 
 def _whole(windows: Any) -> Any:
-    return windows.astype(np.int64) if (windows == np.trunc(windows)).all() else windows
+    is_whole = (windows == np.trunc(windows)) & (abs(windows) < 2**53)  # above that float64 leaves numbers out
+    return windows.astype(np.int64) if is_whole.all() else windows
 
 
 def write_csv(path: str, detections: Sequence[Mapping[str, Any]]) -> None:

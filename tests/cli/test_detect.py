@@ -139,6 +139,7 @@ def test_selective_search(files, netcli, monkeypatch):
         (HEAD + "a.png,9,0,9,9\n", ":2: the window 9, 0, 9, 9 is empty: ymin < ymax and xmin < xmax"),
         (HEAD + "a.png,0,nan,9,9\n", ":2: the window 0, nan, 9, 9 is empty"),
         (HEAD + "a.png,50,0,59,9\n", ": the window 50, 0, 59, 9 lies outside of a.png, 50x60"),
+        (HEAD + "a.png,0,-1e300,9,0\n", ": the window 0, -1e+300, 9, 0 lies outside of a.png, 50x60"),
         (HEAD + "a.png,-9,0,0,9\n", ": the window -9, 0, 0, 9 lies outside of a.png, 50x60"),
     ],
 )
