@@ -7,6 +7,7 @@ click command called `command`.  Its file is read only when it is asked for.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import logging
 import os
@@ -22,6 +23,9 @@ from netcli.errors import NetcliError
 
 # Modules here that are not commands.
 OURS = {"image_net", "main", "options", "ranking", "screen", "solver_run", "table", "target"}
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a stream says that takes no more
 
 
 class Commands(click.Group):
@@ -42,9 +46,18 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # `netcli predict ... | head`: whoever read has gone, and that is no fault
-            # What stdout still holds would fail once more when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()
             ctx.exit(0)
+        except OSError as fault:  # of stdout, for files are told of by those who write them
+            if fault.errno not in NO_ROOM or fault.filename is not None:
+                raise
+            _write_no_more()
+            raise NetcliError(f"the output can't be written: {os.strerror(fault.errno).lower()}") from None
+
+
+def _write_no_more() -> None:
+    """What stdout still holds would fail once more when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Warnings(logging.Handler):

@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 
 import pytest
@@ -16,3 +18,16 @@ def test_too_little_memory_is_one_sentence(monkeypatch, capsys, tmp_path):
         cli.main()
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("netcli: there is not enough memory for this: ")
+
+
+@pytest.mark.parametrize("command", ["summary", "upgrade"])
+def test_an_output_that_is_full_is_one_sentence(tmp_path, command):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "net.prototxt"
+    path.write_text('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 } } }\n')
+    words = [sys.executable, "-m", "netcli", command, str(path), *(["-"] if command == "upgrade" else [])]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "netcli: the output can't be written: no space left on device"
