@@ -13,6 +13,8 @@ ROW = 16  # of names
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's "bright": told apart by all eyes
 DASHES = ("", "7 3", "2 2", "8 3 2 3")  # lengths in pixels of what is drawn and what is not
 POINTS = 600  # of a line; more than that are averaged, a line is not wider in pixels
+LARGEST = 1e100  # numbers beyond that are not drawn; a net's own, in single precision, reach 3.4e38
+SMALLEST = 1e-300  # what is nearer to 0 is drawn as 0
 LOG_FROM = 30.0  # values that span this factor are drawn on a logarithmic axis, where a panel may have one
 
 
@@ -41,22 +43,24 @@ class Panel:
     may_be_log: bool = False
 
     def __post_init__(self) -> None:
-        found = [
-            replace(line, points=[point for point in line.points if math.isfinite(point[1])]) for line in self.lines
-        ]
+        found = [replace(line, points=list(filter(_is_drawn, line.points))) for line in self.lines]
         self.lines = [line for line in found if line.points]
 
     @property
     def is_log(self) -> bool:
         """Whether the axis of values is logarithmic."""
         values = [y for line in self.lines for _, y in line.points]
-        return self.may_be_log and bool(values) and min(values) > 0 and max(values) / min(values) >= LOG_FROM
+        return self.may_be_log and bool(values) and min(values) > SMALLEST and max(values) / min(values) >= LOG_FROM
+
+
+def _is_drawn(point: tuple[float, float]) -> bool:
+    return all(abs(number) <= LARGEST for number in point)  # not nan either
 
 
 def svg(title: str, panels: Sequence[Panel], x_label: str = "iteration") -> str:
     """The picture: those of the panels that have points, each over the whole span of x.
 
-    Numbers that are not finite are left out.
+    Numbers that are not finite, or above LARGEST, are left out.
     """
     x_max = max((x for panel in panels for line in panel.lines for x, _ in line.points), default=1) or 1
     drawn: list[str] = []
@@ -160,7 +164,9 @@ def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers, about five, from at most `low` to at least `high`."""
-    span = high - low or abs(high) or 1.0
+    span = high - low or abs(high)
+    if span < SMALLEST:
+        span = 1.0
     rough = span / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * f for f in (1, 2, 5, 10) if power * f >= rough * (1 - 1e-9))

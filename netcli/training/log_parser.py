@@ -19,6 +19,7 @@ is a day.
 from __future__ import annotations
 
 import calendar
+import contextlib
 import datetime
 import json
 import math
@@ -31,11 +32,12 @@ from typing import Any
 from netcli.errors import NetcliError, Place
 
 RUN_LOG = "train.log"  # in a run folder
+DIGITS = 18  # of an iteration; a longer number is none
 ITERS, SECONDS, RATE = "NumIters", "Seconds", "LearningRate"  # the columns before those of the outputs
 
-_NUMBER = r"([-+]?(?:nan|inf|[\d.]+(?:e[-+]?\d+)?))"
+_NUMBER = r"([-+]?(?:nan|inf|\d\.#\w+|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))"  # with a #: of Windows, 1.#INF, -1.#IND
 _STAMP = re.compile(r"\b[IWEF](\d{4})?(\d\d)(\d\d) +(\d\d):(\d\d):(\d\d)\.(\d{1,6})")
-_ITERATION = re.compile(r"Iteration (\d+)")
+_ITERATION = re.compile(rf"Iteration (\d{{1,{DIGITS}}})(?!\d)")
 _LOSS = re.compile(r"Iteration \d+.*, loss = " + _NUMBER, re.IGNORECASE)
 _LR = re.compile(r"\blr = " + _NUMBER, re.IGNORECASE)
 _TESTING = re.compile(r"Testing net \(#(\d+)\)")
@@ -188,13 +190,13 @@ class _Reader:
         if match := _TESTING.search(line):
             self._net = int(match[1])
         if match := _LOSS.search(line):
-            self.log.losses.append(Point(iteration, self.clock.seconds, float(match[1])))
+            self.log.losses.append(Point(iteration, self.clock.seconds, _told(match[1])))
         if match := _LR.search(line):
-            self._rate = float(match[1])
+            self._rate = _told(match[1])
             self.log.rates.append(Point(iteration, self.clock.seconds, self._rate))
         if match := _OUTPUT.search(line):
             kind, number, name, value, part = match.groups()
-            self._add(kind.lower(), iteration, int(number), name, float(value), weighed=part is not None)
+            self._add(kind.lower(), iteration, int(number), name, _told(value), weighed=part is not None)
 
     def _add(self, kind: str, iteration: int, number: int, name: str, value: float, *, weighed: bool) -> None:
         """Put an output into the row it belongs to, which is a new one where it goes back to what has been told."""
@@ -214,13 +216,13 @@ class _Reader:
             self.log.weighed.add(column)
 
     def _take_entry(self, line: str) -> None:
-        """A line of metrics.jsonl; see metrics.py.  One that was cut off by a kill is passed over."""
-        try:
-            entry = json.loads(line)
-            kind, iteration, seconds = entry["kind"], int(entry["iteration"]), float(entry["seconds"])
-        except (ValueError, TypeError, KeyError):
-            return
-        if kind not in ("train", "test"):
+        """A line of metrics.jsonl; see metrics.py.  One that was cut off by a kill, or is no entry, is passed over."""
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            self._add_entry(json.loads(line))
+
+    def _add_entry(self, entry: Any) -> None:
+        kind, iteration, seconds = entry["kind"], int(entry["iteration"]), float(entry["seconds"])
+        if kind not in ("train", "test") or not 0 <= iteration < 10**DIGITS:
             return
         self.has_entries = True
         if self._passed + seconds < self.clock.seconds:  # a run that goes on counts from 0 again
@@ -239,6 +241,13 @@ class _Reader:
         for number, (name, item) in enumerate(items):
             weighed = name in entry.get("losses", ())
             self._add(kind, iteration, number, name, _number(item), weighed=weighed)
+
+
+def _told(text: str) -> float:
+    """A number as a line has it."""
+    if "#" in text:
+        return float(text[: text.index("#") - 2] + ("inf" if "#INF" in text.upper() else "nan"))
+    return float(text)
 
 
 def _number(value: Any) -> float:

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcli.training.chart import COLOURS, WIDTH, Line, Panel, styled, svg, thinned
+from netcli.training.chart import COLOURS, HEIGHT, WIDTH, Line, Panel, styled, svg, thinned
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 
@@ -82,3 +82,15 @@ def test_many_lines_differ_in_colour_or_dashes():
     assert len({(colour, dashes) for _, colour, dashes in styled(lines)}) == len(lines)
     ((_, colour, dashes),) = styled([Line("a", [(0, 1.0)], style=(1, 0))])
     assert (colour, dashes) == (COLOURS[1], "")
+
+
+def test_numbers_beyond_any_nets_are_left_out():
+    points = [(0, 1e308), (1, -1e308), (2, 1e-320), (3, 3e38), (math.inf, 1.0)]
+    (found,) = polylines(svg("n", [Panel([Line("loss", points)])]))
+    assert len(found) == 2
+
+
+def test_numbers_next_to_nothing_are_drawn_as_nothing():
+    assert not Panel([Line("c", [(0, 5e-324), (1, 1.0)])], may_be_log=True).is_log
+    (((_, y),), ((_, z),)) = polylines(svg("n", [Panel([Line("a", [(0, 5e-324)])]), Panel([Line("b", [(0, 0.0)])])]))
+    assert z - y == HEIGHT

@@ -147,6 +147,34 @@ def test_numbers_that_are_not_finite_are_told(read):
     assert math.isnan(log.losses[1].value)
 
 
+def test_numbers_of_windows_that_are_not_finite(read):
+    lines = "".join(
+        f"Iteration {i}, loss = {text}\n" for i, text in enumerate(["1.#QNAN", "-1.#IND00", "1.#INF", "-1.#INF"])
+    )
+    first, second, *infinite = [point.value for point in read(lines).losses]
+    assert math.isnan(first)
+    assert math.isnan(second)
+    assert infinite == [math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("text", ["loss = ...", "loss = .", "lr = -", f"loss = 1\nIteration {'9' * 400}, loss = 2"])
+def test_what_looks_like_a_number_and_is_none_is_passed_over(read, text):
+    log = read(f"Iteration 0, loss = 3\nIteration 1, {text}\n")
+    assert log.losses[0].value == 3
+    assert {point.iteration for point in log.losses} <= {0, 1}
+    assert log.rates == []
+
+
+@pytest.mark.parametrize(
+    "entry", ['"outputs": [1]', '"lr": "a"', '"net": "a"', '"losses": 3, "outputs": {"a": 1}', '"iteration": 1e999']
+)
+def test_an_entry_of_another_form_is_passed_over(read, entry):
+    whole = '{"kind": "train", "iteration": 1, "seconds": 0, "loss": 2}\n'
+    log = read(whole + whole.replace("}", f", {entry}}}"))
+    assert [row.iteration for row in log.train] == []
+    assert log.losses[0].value == 2
+
+
 def test_items_of_a_blob_and_further_test_nets_have_columns_of_their_own(read):
     text = stamped(
         ("0101 00:00:00", "Solving n"),
