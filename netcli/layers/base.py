@@ -19,6 +19,7 @@ from netcli.arrays import random
 from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
+from netcli.arrays.work_space import Calls
 from netcli.blob import Blob, Buffer
 from netcli.errors import ShapeError
 from netcli.prototxt.files import find_beside
@@ -111,6 +112,7 @@ class Layer:
     statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult is 0
     fork_fields: ClassVar[tuple[str, ...]] = ()  # fields of public forks that it reads, or that change no result;
     # all others are refused where they are given
+    own_diffs: ClassVar[tuple[str, ...]] = ()  # attributes: blobs of its own whose diffs backward uses too
     learning: Sequence[bool] = ()  # which parameters want a gradient; set by the net
     passed_on: Sequence[bool] = ()  # which bottoms' diffs are the top's own memory, see `passes_on`; set by the net
 
@@ -181,6 +183,10 @@ class Layer:
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         """Multiply-adds of a forward pass in products with parameters, for `netcli summary`; 0: it has none."""
         return 0
+
+    def plan_calls(self, calls: Calls) -> Calls:
+        """Which methods of its plan it calls where the net makes these `calls` of its own, for `netcli summary`."""
+        return calls
 
     def fill(self) -> None:
         """Give the blobs their first values; called once all shapes are known to fit, unless they are shared."""

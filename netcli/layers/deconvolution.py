@@ -7,8 +7,10 @@ for Semantic Segmentation", CVPR 2015, arXiv:1411.4038.  Same results as Caffe's
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netcli.arrays.layout import Shape
+from netcli.arrays.work_space import Calls
 from netcli.blob import Blob
 from netcli.layers.base import layer
 from netcli.layers.filters import Filters
@@ -39,6 +41,9 @@ class Deconvolution(Filters):
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         return sum(blob.count for blob in bottom) // self.channels * self.blobs[0].count
+
+    def plan_calls(self, calls: Calls) -> Calls:
+        return replace(calls, forward=calls.data, data=calls.forward)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         w = self.weights(self.blobs[0].data)

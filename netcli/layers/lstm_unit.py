@@ -27,6 +27,7 @@ class LSTMUnit(Layer):
     bottoms = 3
     tops = 2
     no_gradient = (2,)
+    own_diffs = ("gates", "before")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         # gates: data, and in backward the gradient of s and room for slopes

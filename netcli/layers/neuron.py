@@ -29,7 +29,7 @@ class Neuron(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        if self.reads_bottom and bottom[0] is top[0]:
+        if self.reads_bottom and bottom[0] is top[0] and self.context.gradients:
             self._copy.reshape(bottom[0].shape)
 
     def keep(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -41,6 +41,7 @@ class Recurrent(Layer):
     """
 
     no_gradient = (1,)
+    own_diffs: ClassVar[tuple[str, ...]] = ("sums", "from_static", "state")
     states: ClassVar[int]  # arrays in the state, of which h is the first
     units: ClassVar[int]  # M / D
 

@@ -22,6 +22,7 @@ class RNN(Recurrent):
     tops = (1, 2)
     states = 1
     units = 1
+    own_diffs = (*Recurrent.own_diffs, "output")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().setup(bottom, top)

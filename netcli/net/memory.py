@@ -14,13 +14,14 @@ without bottoms, outputs, losses, diffs that nobody writes, and blobs kept by na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from netcli.arrays.device import ALIGNMENT, Device
+from netcli.arrays.work_space import Calls, Plan, WorkSpace
 from netcli.blob import Blob, Buffer
 from netcli.layers.base import Layer
 from netcli.net.gradients import Backward
@@ -169,3 +170,53 @@ def place(lives: Sequence[Life]) -> int:
         life.offset = int(before[np.argmax(fits)] if fits.any() else before[-1])
         placed[:, n] = life.first, life.last, life.offset, life.offset + life.size
     return int(placed[3].max(initial=0))
+
+
+def work_space(layers: Sequence[Layer], runs: Sequence[Run], add: bool) -> WorkSpace:
+    """What the layers take beside the blobs that are planned: their plans, and blobs of their own.
+
+    add: parameters' gradients are summed over passes
+    """
+    counted = {
+        id(buffer)
+        for layer, run in zip(layers, runs, strict=True)
+        for blob in (*run.bottoms, *run.tops, *layer.blobs)
+        for buffer in (blob.data_buffer, blob.diff_buffer)
+    }
+    found = WorkSpace()
+    for layer, run in zip(layers, runs, strict=True):
+        if run.forward or run.backward.runs:
+            calls = Calls(
+                forward=run.forward,
+                backward=run.backward.runs,
+                data=any(run.backward.propagate),
+                weights=run.backward.runs and any(map(layer.learns, range(len(layer.blobs)))),
+                add=add,
+            )
+            found = found.beside(_own(layer, calls, counted))
+    return found
+
+
+def _own(layer: Layer, calls: Calls, counted: set[int]) -> WorkSpace:
+    """Of a layer, without the buffers that are `counted` already; adds to these."""
+    found = WorkSpace()
+    for name, value in vars(layer).items():
+        for each in _items(value):
+            if isinstance(each, Blob):
+                buffers = [each.data_buffer]
+                if calls.backward and name in layer.own_diffs:
+                    buffers.append(each.diff_buffer)
+                new = [buffer for buffer in buffers if id(buffer) not in counted]
+                counted.update(map(id, new))
+                found = found.beside(WorkSpace(sum(buffer.nbytes for buffer in new)))
+            elif isinstance(each, Plan):
+                found = found.beside(each.work_space(layer.plan_calls(calls)))
+    return found
+
+
+def _items(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _items(each)
+    else:
+        yield value

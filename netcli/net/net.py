@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.ops import Ops
+from netcli.arrays.work_space import WorkSpace
 from netcli.blob import Blob
 from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import TRAIN, Context, Layer
@@ -18,7 +19,7 @@ from netcli.net import weights
 from netcli.net.gradients import plan_backward
 from netcli.net.graph import placed, wire
 from netcli.net.joining import alone, join, pass_on
-from netcli.net.memory import MemoryPlan, make_plan
+from netcli.net.memory import MemoryPlan, make_plan, work_space
 from netcli.net.rules import net_state, select_layers
 from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
 from netcli.net.splits import insert_splits
@@ -392,6 +393,10 @@ class Net:
             for index in range(len(layer.blobs))
             if (layer.name, index) not in owned
         }
+
+    def work_space(self, add: bool = False) -> WorkSpace:
+        """What the layers will take beside `memory`, for `netcli summary`; add: gradients are summed over passes."""
+        return work_space(self.layers, self._runs, add)
 
     def close(self) -> None:
         """Give back what the layers hold: threads, files, databases."""

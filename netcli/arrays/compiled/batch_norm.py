@@ -15,6 +15,7 @@ from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn.batch_norm import GivenBatchNorm
 from netcli.arrays.ops import Unsupported
+from netcli.arrays.work_space import Calls, WorkSpace
 
 WIDTH = 64  # items of a row that are summed side by side, where rows of few channels are put together to longer ones
 SAMPLE = 32  # items of a channel by which its mean is guessed
@@ -61,3 +62,6 @@ class BatchNorm:
 
     def backward(self, x: Any, mean: Any, var: Any, s: Any, dy: Any, dx: Any, ds: Any, db: Any) -> None:
         self._normalisation.backward(x, mean, var, s, dy, dx, ds, db)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        return self._normalisation.work_space(calls)

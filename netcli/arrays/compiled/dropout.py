@@ -12,6 +12,7 @@ from netcli.arrays import random
 from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 HALVES = 2 * random.WORDS  # half-words in a block
 
@@ -46,3 +47,6 @@ class Dropout:
 
     def backward(self, dy: Any, dx: Any) -> None:
         self._backward.run((dy, dx), self._keep, self._scale)
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(self._drawn.nbytes + (0 if self._keep is self._drawn else self._keep.nbytes))

@@ -11,6 +11,7 @@ from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.ops import Unsupported
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class LRN:
@@ -51,3 +52,6 @@ class LRN:
 
     def backward(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
         self._backward.run((x, y, dy, dx), self._kept, self._shape[1], self._size, self._scale, *self._rows)
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(self._kept.nbytes)

@@ -11,6 +11,7 @@ from netcli.arrays.compiled import compiler
 from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.layout import Shape, count_of, view
 from netcli.arrays.ops import Unsupported
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class Pool:
@@ -55,6 +56,9 @@ class Pool:
     def backward(self, dy: Any, dx: Any) -> None:
         window = () if self._is_max else (self._window,)
         self._backward.run((dy, dx), *self._places, self._size, *window, 0, self._images)
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(sum(places.nbytes for places in self._places))
 
     @property
     def mask(self) -> Any:

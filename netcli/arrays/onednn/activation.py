@@ -11,7 +11,7 @@ from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn import descriptors
 from netcli.arrays.onednn.descriptors import Operation, accept, fast, plain
-from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
 from netcli.arrays.ops import Unsupported
 
 # kind -> (forward, backward, whether backward goes by y, and not by x)
@@ -22,7 +22,7 @@ ALGORITHMS = {
 }
 
 
-class Activation:
+class Activation(TwoPrograms):
     """See `Ops.activation`."""
 
     def __init__(self, kind: str, shape: Shape, alpha: float, dtype: Any) -> None:

@@ -11,11 +11,11 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast, plain
 from netcli.arrays.onednn.memory import Kept
-from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
 from netcli.arrays.ops import Unsupported
 
 
-class BatchNorm:
+class BatchNorm(TwoPrograms):
     """See `Ops.batch_norm`."""
 
     is_given: ClassVar[bool] = False  # whether the caller works out the statistics of the batch, for forward to read

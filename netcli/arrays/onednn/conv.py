@@ -24,6 +24,7 @@ from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.ops import Unsupported
 from netcli.arrays.plain.conv import Conv as Definition
 from netcli.arrays.threads import thread_count
+from netcli.arrays.work_space import Calls, WorkSpace
 
 LARGE_IMAGE = 48 * 48  # pixels; see Note [Blocked gradients]
 BLOCKED_BYTES = 512 << 20  # of scratch memory spent on it at most
@@ -164,19 +165,21 @@ class Conv:
 
     # -- which of them; Note [Timing]
 
-    def _chosen(self, operation: str, arrays: Callable[[int], Sequence[Any]]) -> Operation:
-        """arrays: gives those for an execution on so many images, which is free to write to them."""
+    def _chosen(self, operation: str, arrays: Callable[[int], Sequence[Any]] | None) -> Operation:
+        """arrays: gives those for an execution on so many images, which is free to write to them; None: no timing."""
         make, layouts = getattr(self, f"_{operation}_in"), self._layouts(operation)
         if self.choices is None:
             return fastest(make, layouts.values())
-        timed = self._multiply_adds() >= WORTH_TIMING
+        measure = None
+        if arrays is not None and self._multiply_adds() >= WORTH_TIMING:
+            measure = partial(self._measured, operation, arrays)
         return choose(
             self.choices,
             self._key(operation),
             make,
             layouts,
             partial(self._by_rule, operation),
-            partial(self._measured, operation, arrays) if timed else None,
+            measure,
         )
 
     def _by_rule(self, operation: str) -> str:
@@ -237,6 +240,22 @@ class Conv:
     def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
         run = self._run_backward_weights or self._settle_backward_weights(x, dy)
         run(x, dy, dw, db, add)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        """By the ways that are known; what has not been timed yet goes by the rule."""
+        found = WorkSpace()
+        if calls.forward:
+            found = found.beside(self._forward_program(self._chosen("forward", None)).work_space())
+        try:
+            if calls.data:
+                operation = self._chosen("backward_data", None)
+                found = found.beside(self._backward_data_program(operation).work_space())
+            if calls.weights:
+                operation = self._chosen("backward_weights", None)
+                found = found.beside(self._weights_gradient(operation).work_space(calls.add))
+        except Unsupported:
+            found = found.beside(self._definition().work_space(calls))
+        return found
 
     # -- first executions
 

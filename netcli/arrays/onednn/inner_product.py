@@ -18,6 +18,7 @@ from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, fast, in_order, plain
 from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class InnerProduct:
@@ -94,6 +95,14 @@ class InnerProduct:
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, db: Any, add: bool) -> None:
         self._weights_gradient.run(x, dy, dw, db, add)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        found = self._forward_program.work_space()
+        if calls.data:
+            found = found.beside(self._data_program.work_space())
+        if calls.weights:
+            found = found.beside(self._weights_gradient.work_space(calls.add))
+        return found
 
 
 def _matrix(program: Program, shape: Shape, matrix: Desc) -> Memory:

@@ -9,7 +9,7 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
 from netcli.arrays.onednn.memory import Kept
-from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
 from netcli.arrays.ops import Unsupported
 
 ALGORITHMS = {"across": dnnl.LRN_ACROSS_CHANNELS, "within": dnnl.LRN_WITHIN_CHANNEL}
@@ -19,7 +19,7 @@ ALGORITHMS = {"across": dnnl.LRN_ACROSS_CHANNELS, "within": dnnl.LRN_WITHIN_CHAN
 SIZES = (3, 5)
 
 
-class LRN:
+class LRN(TwoPrograms):
     """See `Ops.lrn`."""
 
     def __init__(

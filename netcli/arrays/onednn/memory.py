@@ -44,15 +44,22 @@ class Scratch:
     def __init__(self) -> None:
         self.nbytes = 0
         self.address = 0
+        self.version = 0  # another one for each place it has been at, since an address may come again
         self._array: Any = None
 
     def reserve(self, nbytes: int) -> None:
-        """Make room for a program; the address changes where the room did not suffice."""
+        """Make room for a program; the place changes where the room did not suffice."""
         if nbytes > self.nbytes:
-            self._array = None  # let go of the old before taking the new
+            self.release()  # let go of the old before taking the new
             self._array = CPU.empty(nbytes, np.uint8)
             self.nbytes = nbytes
             self.address = address_of(self._array)
+
+    def release(self) -> None:
+        """Give the memory back; who executes next makes room for itself."""
+        self._array = None
+        self.nbytes = self.address = 0
+        self.version += 1
 
 
 _of_thread = threading.local()

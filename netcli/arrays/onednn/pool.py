@@ -13,11 +13,11 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
 from netcli.arrays.onednn.memory import Kept
-from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
 from netcli.arrays.ops import Unsupported
 
 
-class Pool:
+class Pool(TwoPrograms):
     """See `Ops.pool`."""
 
     def __init__(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from operator import is_not
 from threading import get_ident
 from typing import Any
@@ -25,6 +25,7 @@ from netcli.arrays.onednn.library import OneDNNError, library
 from netcli.arrays.onednn.memory import Kept, Scratch, address_of, aligned, scratch
 from netcli.arrays.onednn.signatures import ExecArg
 from netcli.arrays.ops import Unsupported
+from netcli.arrays.work_space import Calls, WorkSpace
 
 ITEMSIZE = 4  # bytes of a float32
 
@@ -102,7 +103,7 @@ class Program:
         self._arrays: tuple[Any, ...] = ()
         self._wants_scratch = False
         self._scratch = NOWHERE
-        self._scratch_address = 0
+        self._scratch_version = 0
         self._thread = 0  # whose scratch memory it is
         self._before: list[Callable[[], None]] = []
         self._behind: list[Callable[[], None]] = []
@@ -191,6 +192,10 @@ class Program:
         for source, target in results:
             self.reorder(source, target, add=add)
 
+    def work_space(self) -> WorkSpace:
+        """What it will take; a stand-in for an array in another order comes on top."""
+        return WorkSpace(sum(kept.nbytes for kept, _ in self._kept), self._nbytes + self._pad_nbytes)
+
     # -- running
 
     def run(self, *arrays: Any) -> None:
@@ -200,7 +205,7 @@ class Program:
         for copy in self._before:
             copy()
         # After the copies, which are programs too and may have made the scratch memory grow.
-        if self._wants_scratch and (self._thread != get_ident() or self._scratch.address != self._scratch_address):
+        if self._wants_scratch and (self._thread != get_ident() or self._scratch.version != self._scratch_version):
             self._place_scratch()
         for primitive, stream, count, arguments in self._calls:
             status = self._execute(primitive, stream, count, arguments)
@@ -213,11 +218,11 @@ class Program:
         """Look at the scratch memory of the thread that we are called in."""
         self._scratch, self._thread = scratch(), get_ident()
         self._scratch.reserve(self._nbytes + self._pad_nbytes)
-        self._scratch_address = self._scratch.address
+        self._scratch_version = self._scratch.version
         for offset, place in self._slots:
-            place.point(self._scratch_address + offset)
+            place.point(self._scratch.address + offset)
         for place in self._pads:
-            place.point(self._scratch_address + self._nbytes)
+            place.point(self._scratch.address + self._nbytes)
 
     def _bind(self, arrays: tuple[Any, ...]) -> None:
         """Look at these arrays."""
@@ -236,6 +241,23 @@ class Program:
         for kept, place in self._kept:
             place.point(kept.address)
         self._arrays = arrays
+
+
+class TwoPrograms:
+    """A plan that has one program for each direction; for inheriting."""
+
+    _forward_program: Program
+
+    @cached_property
+    def _backward_program(self) -> Program:
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        forward = self._forward_program.work_space()
+        if not calls.backward:
+            return forward
+        # What is kept is the same memory in both.
+        return WorkSpace(forward.kept, max(forward.passing, self._backward_program.work_space().passing))
 
 
 def copier(source: Any, target: Any) -> Callable[[], None]:

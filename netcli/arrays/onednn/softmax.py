@@ -19,10 +19,10 @@ from netcli.arrays.onednn.descriptors import (
     fastest,
     in_order,
 )
-from netcli.arrays.onednn.program import Program
+from netcli.arrays.onednn.program import Program, TwoPrograms
 
 
-class Softmax:
+class Softmax(TwoPrograms):
     """See `Ops.softmax`."""
 
     def __init__(self, x_shape: Shape, axis: int, dtype: Any) -> None:

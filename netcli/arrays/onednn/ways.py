@@ -15,6 +15,7 @@ from netcli.arrays.choices import Choices
 from netcli.arrays.machine import cpu_name
 from netcli.arrays.onednn.descriptors import Layout, Operation
 from netcli.arrays.onednn.library import library
+from netcli.arrays.onednn.memory import scratch
 from netcli.arrays.onednn.program import Program
 from netcli.arrays.ops import Unsupported
 from netcli.arrays.threads import thread_count
@@ -86,6 +87,7 @@ def choose(
     if measure is not None and choices.may_measure:
         with choices.measuring():
             found, believed = measure()
+        scratch().release()  # which is as large as the hungriest way that was tried
         if named(found, make, layouts) is not None:  # with fewer images there may be others
             way = found
         choices.keep(machine, key, way, on_disk=believed)

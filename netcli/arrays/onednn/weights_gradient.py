@@ -8,6 +8,7 @@ from typing import Any
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Desc, Operation
 from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.work_space import WorkSpace
 
 
 class WeightsGradient:
@@ -36,6 +37,10 @@ class WeightsGradient:
         if program is None:
             program = self._programs[wanted] = self.program(*wanted)
         program.run(x, dy, *[gradient for gradient in (dw, db) if gradient is not None])
+
+    def work_space(self, add: bool) -> WorkSpace:
+        """Of both gradients."""
+        return self.program(True, self.b is not None, add).work_space()
 
     def program(self, w_wanted: bool, b_wanted: bool, add: bool) -> Program:
         """What computes the gradients that are wanted."""

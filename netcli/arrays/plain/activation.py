@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.layout import Shape
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class Activation:
@@ -14,6 +15,7 @@ class Activation:
 
     def __init__(self, kind: str, shape: Shape, alpha: float, dtype: Any) -> None:
         self.kind = kind
+        self._count, self._itemsize = count_of(shape), np.dtype(dtype).itemsize
         # Numbers of the arrays' own dtype: NumPy makes doubles of two Python floats in `where`.
         self.alpha, self.one = np.dtype(dtype).type(alpha), np.dtype(dtype).type(1)
 
@@ -44,6 +46,13 @@ class Activation:
         else:
             slope = 1 - y * y
         np.multiply(dy, slope, out=dx)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        if self.kind == "relu" and not self.alpha:
+            return WorkSpace(0, self._count * calls.backward)  # a byte for each sign
+        # Two steps towards a result or a slope.
+        steps = 2 if calls.backward or self.kind in ("relu", "elu") else 0
+        return WorkSpace(0, steps * self._count * self._itemsize)
 
 
 def rectify(y: Any, slope: float) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.layout import Shape
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class BatchNorm:
@@ -21,6 +22,7 @@ class BatchNorm:
         self.inner = tuple(range(2, len(x_shape)))
         self.channel = (-1, *[1] * (len(x_shape) - 2))  # (C,) beside x
         self.positive: Any = None  # of y, with relu
+        self._count, self._itemsize = count_of(x_shape), np.dtype(dtype).itemsize
 
     def _mean(self, x: Any) -> Any:
         # Image by image first: in float32 long sums lose digits.
@@ -64,3 +66,8 @@ class BatchNorm:
             dx /= sigma
         if self.affine:
             dx *= self._beside(s)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        # Squares; or xhat, its product with dy, and dy behind the ReLU.
+        arrays = 2 + self.relu if calls.backward else 1
+        return WorkSpace(self._count * self.relu, self._count * self._itemsize * arrays)

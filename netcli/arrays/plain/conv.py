@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.plain.activation import rectify
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 4 << 20  # of unrolled windows: enough for the product to be efficient, little enough for the cache
 
@@ -111,6 +112,14 @@ class Conv:
             np.add(dw if add else 0, gradient, out=dw)
         if db is not None:
             np.add(db if add else 0, biases.reshape(-1), out=db)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        unrolls = calls.data or not self.is_pointwise
+        kept = self._windows.nbytes * unrolls + self._padded.nbytes * (self.is_padded or calls.data)
+        filters = self.y_shape[1] * self.window
+        results = self.images * self.rows * count_of(self.out[1:]) * self.y_shape[1]
+        # Filters in another order beside results, or two sums of their gradients.
+        return WorkSpace(kept, self._windows.itemsize * (filters + max(results, filters * calls.weights)))
 
     # -- blocks of the work
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, count_of, view
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK = 1 << 14  # blocks of the stream drawn at a time: half a megabyte of words
 HALVES = 2 * random.WORDS  # half-words in a block
@@ -50,3 +51,7 @@ class Dropout:
 
     def backward(self, dy: Any, dx: Any) -> None:
         self._apply(dy, dx)
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        shared = np.may_share_memory(self.keep, self.drawn)
+        return WorkSpace(self.drawn.nbytes + (0 if shared else self.keep.nbytes))

@@ -8,6 +8,7 @@ import numpy as np
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.plain.activation import rectify
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 4 << 20  # of a weight gradient that is held apart before it is added
 
@@ -28,6 +29,8 @@ class InnerProduct:
         self.relu = relu
         self.y_shape = (*x_shape[:axis], num_output)
         self.rows = count_of(x_shape[:axis])
+        rows = np.dtype(dtype).itemsize * self.rows
+        self._results = rows * num_output, rows * count_of(x_shape[axis:])  # bytes, forward and backward to data
         self.transpose = transpose
 
     def forward(self, x: Any, w: Any, b: Any, y: Any) -> None:
@@ -55,3 +58,6 @@ class InnerProduct:
                 np.matmul(left, right, out=dw)
         if db is not None:
             np.add(db if add else 0, dy.sum(0), out=db)
+
+    def work_space(self, calls: Calls) -> WorkSpace:
+        return WorkSpace(0, self._results[0] if not calls.data else max(self._results))

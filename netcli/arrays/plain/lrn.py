@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.layout import Shape, count_of, view
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 1 << 20  # of squares being summed: so much stays in the cache
 
@@ -73,3 +74,6 @@ class LRN:
             ratio *= 2 * self.scale * self.beta
             np.multiply(dy[n], np.power(s, -self.beta), out=dx[n])
             dx[n] -= ratio
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(self.s.nbytes)

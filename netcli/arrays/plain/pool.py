@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.layout import Shape, count_of, view
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 1 << 20  # of results between the two steps: so much stays in the cache
 
@@ -129,6 +130,10 @@ class Pool:
             else:
                 self.high.spread(dy[n] * self.factor, between)
                 self.wide.spread(between, dx[n])
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        winners = (self.better, self.winner_wide, self.winner_high) if self.is_max else ()
+        return WorkSpace(sum(array.nbytes for array in (self.between, *winners)))
 
     @property
     def mask(self) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.layout import Shape
+from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class PReLU:
@@ -18,6 +19,7 @@ class PReLU:
     def __init__(self, x_shape: Shape, shared: bool, dtype: Any) -> None:
         self.beside = () if shared else (-1, *(1,) * (len(x_shape) - 2))  # a as an array that broadcasts against x
         self.kept = (0,) if shared else (0, 1)
+        self._nbytes = np.dtype(dtype).itemsize * count_of(x_shape)
 
     def forward(self, x: Any, a: Any, y: Any) -> None:
         work = np.minimum(x, 0)
@@ -38,3 +40,6 @@ class PReLU:
             np.subtract(dy, work, out=dx)
             dx *= a.reshape(self.beside)
             dx += work
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(0, self._nbytes)

@@ -14,6 +14,7 @@ import numpy as np
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, count_of, view
 from netcli.arrays.plain.pool import Line
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class StochasticPool:
@@ -72,6 +73,9 @@ class StochasticPool:
         dx.fill(0)
         for number, ph, pw, h, w in self._cells():
             dx[h][w] += dy[ph][pw] * (self.drawn[ph][pw] == number)
+
+    def work_space(self, _calls: Calls) -> WorkSpace:
+        return WorkSpace(sum(array.nbytes for array in (self.total, self.running, self.found, self.drawn)))
 
     def mean(self, x: Any, y: Any) -> None:
         self._sum(x)
