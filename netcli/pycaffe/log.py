@@ -13,8 +13,10 @@ INFO = 0
 
 
 def _level_of_environment() -> int:
-    text = os.environ.get("GLOG_minloglevel", "")  # noqa: SIM112 (as glog spells it)
-    return int(text) if text.lstrip("-").isdigit() else INFO
+    try:
+        return int(os.environ["GLOG_minloglevel"])  # noqa: SIM112 (as glog spells it)
+    except (KeyError, ValueError):
+        return INFO
 
 
 _journal = Journal(to_stderr=_level_of_environment() <= INFO, to_file=False)

@@ -192,12 +192,12 @@ def test_the_log_has_caffes_lines(project, capfd):
     assert lines[-1] == "a line of mine"
 
 
-@pytest.mark.parametrize("level", [0, 1])
-def test_the_log_keeps_to_the_environments_level(monkeypatch, capfd, level):
-    monkeypatch.setenv("GLOG_minloglevel", str(level))
+@pytest.mark.parametrize(("level", "is_said"), [("0", True), ("1", False), ("-1", True), ("--5", True), ("", True)])
+def test_the_log_keeps_to_the_environments_level(monkeypatch, capfd, level, is_said):
+    monkeypatch.setenv("GLOG_minloglevel", level)
     caffe.init_log()
     caffe.log("said")
-    assert ("said" in capfd.readouterr().err) == (level == 0)
+    assert ("said" in capfd.readouterr().err) == is_said
 
 
 NORMALISED = """
