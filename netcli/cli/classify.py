@@ -73,45 +73,13 @@ def command(
     """Write the scores of each image of INPUT by NET, a net with an Input layer (a "deploy" prototxt), to OUTPUT.
 
     INPUT is an image file, a folder of them, which are taken by their names, or an array (N, H, W, K) in a .npy file.
-    OUTPUT is a .npy file: (N, classes) float32, the mean of ten crops (corners and centre, and mirrored).
+    OUTPUT is a .npy file: (N, classes) float32, the mean of ten crops (corners and centre, and mirrored).  A name
+    without .npy gets it.
 
     The numbers are those of Caffe's classify.py; predict gives those of its data layers, from one crop.
     """
     if threads is not None:
         set_threads(threads)
-    classify(
-        net,
-        split_paths(weights),
-        input_file,
-        output_file,
-        preprocessing,
-        image_dims=image_dims,
-        center_only=center_only,
-        extension=extension,
-        labels=labels,
-        top=top,
-        allow_python=allow_python,
-    )
-
-
-def classify(
-    net: str,
-    weights: Sequence[str],
-    input_file: str,
-    output_file: str,
-    preprocessing: Preprocessing,
-    *,
-    image_dims: Sequence[int],
-    center_only: bool = False,
-    extension: str = "jpg",
-    labels: str | None = None,
-    top: int = 5,
-    allow_python: bool = False,
-) -> None:
-    """The command: read INPUT, print the `top` classes of each image as they are found, and write the scores.
-
-    Of several caffemodels the last goes first; a name without .npy gets it, as from numpy.save.
-    """
     output_file = output_file if output_file.endswith(".npy") else f"{output_file}.npy"
     names = read_labels(labels)
     check_writable(output_file)
@@ -119,7 +87,7 @@ def classify(
     images = _Images(input_file, extension, channels)
     classifier = Classifier(net, None, image_dims, **given)
     check_labels(names, labels, math.prod(classifier.engine.blobs[classifier.engine.outputs[0]].shape[1:]))
-    load_all_weights(classifier.engine, weights)
+    load_all_weights(classifier.engine, split_paths(weights))
     scores: list[Any] = []
     for batch in classifier.predict_batches(images, not center_only):
         for row in batch:

@@ -65,30 +65,6 @@ def command(
     """
     if threads is not None:
         set_threads(threads)
-    detect(
-        net,
-        split_paths(weights),
-        input_file,
-        output_file,
-        preprocessing,
-        crop_mode=crop_mode,
-        context_pad=context_pad,
-        allow_python=allow_python,
-    )
-
-
-def detect(
-    net: str,
-    weights: Sequence[str],
-    input_file: str,
-    output_file: str,
-    preprocessing: Preprocessing,
-    *,
-    crop_mode: str = "list",
-    context_pad: int = 16,
-    allow_python: bool = False,
-) -> None:
-    """The command: read INPUT, run the net, write OUTPUT in the form its name ends with."""
     write = WRITERS.get(os.path.splitext(output_file)[1].lower())
     if write is None:
         raise NetcliError(f"{output_file}: what is found is written to a file {', '.join(WRITERS)}")
@@ -105,7 +81,7 @@ def detect(
     else:
         run = partial(Detector.detect_selective_search, image_fnames=_names(input_file))
     detector = Detector(net, None, context_pad=context_pad, **given)
-    load_all_weights(detector.engine, weights)
+    load_all_weights(detector.engine, split_paths(weights))
     detections = run(detector)
     if not detections:
         raise DataError(f"{input_file}: no window was found in any image")
