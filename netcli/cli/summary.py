@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
-import numpy as np
 
 from netcli.arrays.ops import Ops
-from netcli.cli import table
-from netcli.cli.options import level_option, python_option, stage_option
+from netcli.cli import memory, table
+from netcli.cli.memory import Part
+from netcli.cli.options import engine_option, level_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
-from netcli.layers.batches import BatchLayer
+from netcli.layers.base import TRAIN
 from netcli.net import Net
 from netcli.prototxt.lines import Document
-from netcli.solvers import solver_types
+from netcli.training.choices import Choice, choose
 
 
 @dataclass
@@ -35,46 +37,72 @@ class Row:
 @click.option("--phase", type=click.Choice(PHASES), default="TRAIN", show_default=True)
 @level_option
 @stage_option
+@engine_option
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Reckon with N images in a batch.")
 @input_option
 @python_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, memory in bytes.")
 def command(
     path: str,
     phase: str,
     level: int | None,
     stages: tuple[str, ...],
+    engine: str,
     batch: int | None,
     inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
+    as_json: bool,
 ) -> None:
     """Show the layers of a net with the shapes they give, their parameters and multiply-adds, and the memory needed.
 
-    Nothing is trained or run, and no memory is taken.  The memory shown is without the engine's own work space, which
-    depends on the processor; oneDNN's took AlexNet and GoogLeNet 0.4 times as much again.  Of a SOLVER's nets it shows
-    the one to train, or with --phase TEST the first one to test.
+    Nothing is trained or run, and no memory is taken.  The memory is that of a process that trains the net, or with
+    --phase TEST runs it, on this machine: what is resident at the peak, within a tenth.  The first iterations may take
+    more for a moment, while they try several ways to compute.  Of a SOLVER's nets it shows the one to train, with the
+    memory of those that it tests beside it, or with --phase TEST the first one to test.
     """
     choice, solver = target(path, PHASES.index(phase), level, stages)
     document = with_inputs(choice.document, inputs)
     if batch is not None:
         document = with_batch(document, batch)
-    net = Net(
-        document,
+    with ExitStack() as opened:
+        ops = Ops(engine)
+        net = opened.enter_context(closing(dry(replace(choice, document=document), ops, allow_python)))
+        tests = [
+            opened.enter_context(closing(dry(test, ops, allow_python, shared_with=net)))
+            for test in (tested(solver, inputs) if solver is not None and choice.phase == TRAIN else [])
+        ]
+        own = {layer.name for layer in document.message.layer}
+        found = [row for row in rows(net) if row.name in own]
+        needed = memory.parts(net, solver, tests)
+        if as_json:
+            click.echo(json_text(net, found, needed))
+            return
+        click.echo("\n".join([net.name or path, "", *layer_lines(found), "", *memory.lines(needed)]))
+
+
+def dry(choice: Choice, ops: Ops, allow_python: bool, shared_with: Net | None = None) -> Net:
+    """The net, built as to be run, but without memory."""
+    return Net(
+        choice.document,
         choice.phase,
         level=choice.level,
         stages=choice.stages,
-        ops=Ops("plain"),  # which know shapes as well as the others, and prepare nothing
+        ops=ops,
         allow_python=allow_python,
+        gradients=False if choice.is_test or choice.batches else None,
+        shared_with=shared_with,
         dry=True,
     )
-    try:
-        own = {layer.name for layer in document.message.layer}
-        for line in [net.name or path, "", *layer_lines([row for row in rows(net) if row.name in own])]:
-            click.echo(line)
-        click.echo()
-        for line in memory_lines(net, solver):
-            click.echo(line)
-    finally:
-        net.close()
+
+
+def tested(solver: Document, inputs: Sequence[tuple[str, list[int]]]) -> list[Choice]:
+    """The nets that a solver tests while it trains, with those of the inputs that they have."""
+    found = []
+    for choice in choose(solver)[1]:
+        made = {top for layer in choice.document.message.layer if not layer.bottom for top in layer.top}
+        document = with_inputs(choice.document, [(name, shape) for name, shape in inputs if name in made])
+        found.append(replace(choice, document=document))
+    return found
 
 
 def rows(net: Net) -> list[Row]:
@@ -113,25 +141,20 @@ def _number(value: int) -> str:
     return f"{value:,}" if value else ""
 
 
-def memory_lines(net: Net, solver: Document | None) -> list[str]:
-    """What the net will take; of a solver the history too."""
-    plan = net.memory
-    entries = [("parameters", plan.parameters), ("gradients", plan.gradients)]
-    if solver is not None and net.gradients:
-        moments = solver_types()[solver.message.type].moments
-        count = sum(p.blob.count for p in net.learnable)
-        entries.append((f"{solver.message.type}'s history", moments * count * np.dtype(net.context.dtype).itemsize))
-    ahead = sum(layer.ahead_nbytes for layer in net.layers if isinstance(layer, BatchLayer))
-    activations = "activations" + (" and their gradients" if plan.diffs else "")
-    entries.append((activations, plan.arena + plan.apart))
-    entries.append(("batches made ahead", ahead))
-    cells = [(name, table.size_of(size)) for name, size in entries if size]
-    cells.append(("memory", table.size_of(sum(size for _, size in entries))))
-    lines = table.lines(("", ""), cells, left=1)[1:]
-    alone = plan.activations + plan.diffs
-    if alone > plan.arena + plan.apart:
-        lines[[name for name, _ in cells].index(activations)] += f" ({table.size_of(alone)} if each had its own place)"
-    return lines
+def json_text(net: Net, found: Sequence[Row], memory: Sequence[Part]) -> str:
+    """The same as JSON; memory in bytes."""
+    layers = [
+        {
+            "name": row.name,
+            "type": row.type,
+            "outputs": row.outputs,
+            "parameters": row.parameters,
+            "multiply_adds": row.multiply_adds,
+        }
+        for row in found
+    ]
+    sizes = {part.key: part.nbytes for part in memory}
+    return json.dumps({"net": net.name, "layers": layers, "memory": {**sizes, "peak": sum(sizes.values())}}, indent=2)
 
 
 def with_batch(document: Document, images: int) -> Document:

@@ -19,7 +19,8 @@ class BNLL(Neuron):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        self.work.reshape(bottom[0].shape)
+        if self.context.gradients:
+            self.work.reshape(bottom[0].shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.xp.logaddexp(bottom[0].data, 0, out=top[0].data)

@@ -32,7 +32,8 @@ class Power(Neuron):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        self.work.reshape(bottom[0].shape)
+        if self.context.gradients and self.power != 1:
+            self.work.reshape(bottom[0].shape)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         y = top[0].data

@@ -33,6 +33,8 @@ class SPP(Layer):
     they are in the layer's.)
     """
 
+    own_diffs = ("spare", "levels")
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.p.pyramid_height < 1:
             raise ShapeError("needs pyramid_height, 1 or more", field="spp_param.pyramid_height")

@@ -28,7 +28,8 @@ class Swish(Neuron):
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         self.gate.reshape(bottom[0].shape)
-        self.work.reshape(bottom[0].shape)
+        if self.context.gradients:
+            self.work.reshape(bottom[0].shape)
         self.sigmoid = self.ops.activation("sigmoid", bottom[0].shape, 0.0, self.dtype)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -183,6 +183,7 @@ def work_space(layers: Sequence[Layer], runs: Sequence[Run], add: bool) -> WorkS
         for blob in (*run.bottoms, *run.tops, *layer.blobs)
         for buffer in (blob.data_buffer, blob.diff_buffer)
     }
+    counted.update(map(id, layers))
     found = WorkSpace()
     for layer, run in zip(layers, runs, strict=True):
         if run.forward or run.backward.runs:
@@ -198,7 +199,7 @@ def work_space(layers: Sequence[Layer], runs: Sequence[Run], add: bool) -> WorkS
 
 
 def _own(layer: Layer, calls: Calls, counted: set[int]) -> WorkSpace:
-    """Of a layer, without the buffers that are `counted` already; adds to these."""
+    """Of a layer, without the buffers and layers that are `counted` already; adds to these."""
     found = WorkSpace()
     for name, value in vars(layer).items():
         for each in _items(value):
@@ -209,6 +210,9 @@ def _own(layer: Layer, calls: Calls, counted: set[int]) -> WorkSpace:
                 new = [buffer for buffer in buffers if id(buffer) not in counted]
                 counted.update(map(id, new))
                 found = found.beside(WorkSpace(sum(buffer.nbytes for buffer in new)))
+            elif isinstance(each, Layer) and id(each) not in counted:
+                counted.add(id(each))
+                found = found.beside(_own(each, calls, counted))
             elif isinstance(each, Plan):
                 found = found.beside(each.work_space(layer.plan_calls(calls)))
     return found

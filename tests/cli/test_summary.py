@@ -1,6 +1,9 @@
+import json
+
 import pytest
 from click.testing import CliRunner
 
+from arrays.onednn_arrays import needs_onednn
 from databases import make_images, make_lmdb
 from netcli.cli.summary import command
 from netcli.errors import NetcliError
@@ -36,6 +39,14 @@ def run(*arguments):
     return result.output
 
 
+def layers_of(output):
+    return output.split("\n\n")[1]
+
+
+def memory_of(*arguments):
+    return json.loads(run(*arguments, "--json"))["memory"]
+
+
 @pytest.fixture
 def net(tmp_path):
     path = tmp_path / "net.prototxt"
@@ -58,7 +69,8 @@ def test_the_table(net):
 
 def test_the_memory_of_training(net):
     lines = run(net).split("\n\n")[-1].splitlines()
-    assert [line.split()[0] for line in lines] == ["parameters", "gradients", "activations", "memory"]
+    parts = ["parameters", "gradients", "activations", "work", "program", "memory"]
+    assert [line.split()[0] for line in lines if not line.startswith("kept")] == parts
     assert lines[0].split()[1:] == ["5.5", "KiB"]
     assert lines[1].split()[1:] == ["5.5", "KiB"]
 
@@ -68,15 +80,52 @@ def test_a_solver_adds_its_history(solver):
     assert lines[2].split() == ["Adam's", "history", "10.9", "KiB"]
 
 
+def test_json_has_layers_and_bytes(solver):
+    found = json.loads(run(solver, "--json"))
+    assert found["net"] == "small"
+    assert found["layers"][1] == {
+        "name": "conv",
+        "type": "Convolution",
+        "outputs": [[8, 4, 8, 8]],
+        "parameters": 112,
+        "multiply_adds": 55296,
+    }
+    memory = found["memory"]
+    peak = memory.pop("peak")
+    assert peak == sum(memory.values())
+    assert memory["history"] == 2 * memory["gradients"] == 2 * 4 * 1397
+
+
+def test_a_solver_tells_what_its_test_net_takes_beside_the_net_to_train(net, solver):
+    assert memory_of(solver)["test_nets"] >= memory_of(net, "--phase", "TEST")["activations"]
+    assert "test_nets" not in memory_of(solver, "--phase", "TEST")
+    assert "test_nets" not in memory_of(net)
+
+
+def test_the_plain_bodies_have_a_work_space_of_their_own(net):
+    plain = memory_of(net, "--engine", "plain")
+    assert plain["kept"] >= 4 * 8 * 8 * 8 * 27  # the windows of conv, unrolled
+    assert plain["activations"] == memory_of(net)["activations"]
+
+
+@needs_onednn
+def test_gradients_summed_over_passes_take_more(net, solver):
+    net.write_text(NET.replace("num_output: 5", "num_output: 5000"))  # whose gradient is most of all there is
+    once = memory_of(solver)
+    solver.write_text(solver.read_text() + "iter_size: 2\n")
+    assert memory_of(solver)["work_space"] >= once["work_space"] + 4 * 4 * 8 * 8 * 5000
+
+
 def test_batches_made_ahead_take_memory_too(tmp_path):
     db = make_lmdb(tmp_path / "db", make_images(3, (3, 64, 64)))
     (tmp_path / "net.prototxt").write_text(
         'layer { name: "data" type: "Data" top: "data" top: "label" '
         f'data_param {{ source: "{db}" backend: LMDB batch_size: 16 prefetch: 3 }} }}\n'
     )
-    lines = run(tmp_path / "net.prototxt").splitlines()[-3:]
-    assert [line.split()[-2:] for line in lines] == [["768.1", "KiB"], ["3.0", "MiB"], ["3.8", "MiB"]]
-    assert lines[1].startswith("batches made ahead")
+    activations, ahead, *_ = run(tmp_path / "net.prototxt").split("\n\n")[-1].splitlines()
+    assert activations.split()[-2:] == ["768.1", "KiB"]
+    assert ahead.startswith("batches made ahead")
+    assert ahead.split()[-2:] == ["3.0", "MiB"]
 
 
 def test_the_test_net(net, solver):
@@ -128,7 +177,8 @@ def test_inputs_in_place_of_data_that_is_not_here(net):
         run(net)
     output = run(net, "--input", "data=4x3x10x10")
     assert "data   Input            4x3x10x10, 4" in output
-    assert output == run(net, "--input", "data=4,3,10,10", "--input", "label=4")
+    again = run(net, "--input", "data=4,3,10,10", "--input", "label=4")
+    assert layers_of(output) == layers_of(again)
 
 
 def test_an_input_that_nobody_makes(net):
