@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netcli.errors import NetcliError, SnapshotError
@@ -106,7 +107,7 @@ class Snapshots(Hook):
 
 def check_prefix(prefix: str) -> None:
     """Raise NetcliError where no file can be made behind this prefix."""
-    probe = f"{prefix}_iter_0.{os.getpid()}.tempfile"
+    probe = f"{prefix}_iter_0.{secrets.token_hex(4)}.tempfile"
     try:
         with open(probe, "xb"):
             pass

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from netcli.errors import NetcliError, SnapshotError
@@ -116,6 +118,12 @@ def test_a_prefix_is_tried_before_anything_else(tmp_path):
         check_prefix(str(tmp_path / "file" / "net"))
     with pytest.raises(NetcliError, match=r"snapshots can't be written: .*: File name too long"):
         check_prefix(str(tmp_path / ("n" * 300)))
+
+
+def test_a_prefix_is_tried_by_several_threads_at_once(tmp_path):
+    prefix = str(tmp_path / "net")
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(check_prefix, [prefix] * 2000)) == [None] * 2000
 
 
 def refusal(project):
