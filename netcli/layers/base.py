@@ -92,7 +92,8 @@ class Layer:
     where it has parameters to check or blobs to make.  Faults of the user's are raised as ShapeError or
     NetcliError with the numbers and, where there is one, the field; the net adds layer, file and line.
     No array is touched before `forward`: `setup` and `reshape` deal in shapes alone.
-    A layer looks at the data of its own bottoms and tops alone, and in backward at their diffs too; all other
+    A layer looks at the data of its own bottoms and tops alone, and in backward at their diffs too, and at their data
+    where it says so (`backward_reads`); all other
     blobs' memory may be in use for something else by then (Note [Lives] in net/memory.py).
     """
 
@@ -106,6 +107,7 @@ class Layer:
     in_place: ClassVar[bool] = False  # a top may be the bottom itself
     reads_bottom: ClassVar[bool] = False  # an in-place layer whose backward needs what the bottom was
     reads_top: ClassVar[bool] = True  # whether its backward may look at the data of its tops
+    only_diffs: ClassVar[bool] = False  # its backward looks at no data at all
     no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels), -1 being the last; None:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
@@ -161,6 +163,10 @@ class Layer:
     def fold(self, factor: Any, summand: Any) -> None:
         """Make of x * factor + summand, each (C,), the same after this layer; x is the bottom of others before it."""
         raise NotImplementedError(f"{type(self).__name__} does not fold")
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        """Whether its backward may look at the data of its bottoms, and of its tops; what is not is gone by then."""
+        return not self.only_diffs, self.reads_top and not self.only_diffs
 
     def passes_on(self, index: int) -> bool:
         """Whether the diff of bottom `index` is that of the only top as it is; then one memory may serve both."""

@@ -22,6 +22,7 @@ class Concat(Layer):
             engine      changes nothing
     """
 
+    only_diffs = True
     bottoms = (1, None)
     fork_fields = ("engine",)
 

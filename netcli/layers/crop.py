@@ -21,6 +21,7 @@ class Crop(Layer):
             offset  one for all cropped axes, one for each, or none: 0
     """
 
+    only_diffs = True
     bottoms = 2
     no_gradient = (1,)
 

@@ -28,6 +28,7 @@ class Dropout(Neuron):
             engine, random_seed  change nothing
     """
 
+    only_diffs = True
     fork_fields = ("scale_train", "engine", "random_seed")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

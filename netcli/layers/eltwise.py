@@ -69,6 +69,10 @@ class Eltwise(BeforeReLU):
             return Absorbed.NOTHING
         return super().absorb(following, chance)
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        product = self.p.operation == self.p.PROD
+        return product, product
+
     def passes_on(self, index: int) -> bool:
         return self.p.operation == self.p.SUM and self.coefficients[index] == 1
 

@@ -157,6 +157,10 @@ class Pooling(Layer):
                 shape, top_shape, self.method, *window, len(top) > 1, self.dtype, self.context.gradients
             )
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        by_values = self.method == "stochastic" and not self.train
+        return by_values, by_values
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y = bottom[0].data, top[0].data
         if self.method != "stochastic":

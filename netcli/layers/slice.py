@@ -23,6 +23,7 @@ class Slice(Layer):
             slice_point  where each top but the first begins, rising; without any all tops are equally large
     """
 
+    only_diffs = True
     tops = (1, None)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -22,6 +22,8 @@ class SoftmaxWithLoss(ClassLoss):
     errors  DataError for a label that is no class
     """
 
+    only_diffs = True
+
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
         self.plan = self.ops.log_loss(bottom[0].shape, self.class_axis, self.dtype)

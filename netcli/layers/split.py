@@ -21,6 +21,7 @@ class Split(Layer):
     top     y...  shape of x; its data is the bottom's own memory
     """
 
+    only_diffs = True
     tops = (1, None)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:

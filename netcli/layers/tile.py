@@ -21,6 +21,8 @@ class Tile(Layer):
             axis   default 1
     """
 
+    only_diffs = True
+
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
         axis = self.axis(self.p.axis, len(shape), "tile_param.axis")

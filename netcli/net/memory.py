@@ -2,11 +2,11 @@
 
 Note [Lives]: time runs through the forward pass (layer i at time i) and then through the backward
 pass (layer i at time 2 L - 1 - i).  A buffer lives from the first time a layer may touch it to the last.
-A layer may touch the data of its bottoms and tops in its forward and in its backward, the diff of a bottom
-it writes and of a top whose gradient has arrived in its backward, and nothing else.  So activations of a
-training net live until their backward, diffs for two or three layers, and a test net needs about two
-blobs at a time.  In place, Split, Flatten and Reshape make several blobs look at one `Buffer`,
-which is what is planned here.
+A layer may touch the data of its bottoms and tops in its forward; in its backward those of them that it says
+it reads (`Layer.backward_reads`), the diff of a bottom it writes and of a top whose gradient has arrived; and
+nothing else.  So activations of a training net live until the last backward that reads them, diffs for two or
+three layers, and a test net needs about two blobs at a time.  In place, Split, Flatten and Reshape make several
+blobs look at one `Buffer`, which is what is planned here.
 
 What somebody outside may look at after a pass keeps memory of its own: parameters, tops of layers
 without bottoms, outputs, losses, diffs that nobody writes, and blobs kept by name.
@@ -114,7 +114,7 @@ def make_plan(
 
     mine = {id(buffer) for layer in layers for b in layer.blobs for buffer in (b.data_buffer, b.diff_buffer)}
     apart = mine | {id(buffer) for blob in kept for buffer in (blob.data_buffer, blob.diff_buffer)}
-    data, diffs = _data_lives(runs), _diff_lives(runs)
+    data, diffs = _data_lives(layers, runs), _diff_lives(runs)
     plan.activations = sum(life.buffer.nbytes for key, life in data.items() if key not in mine)
     plan.diffs = sum(life.buffer.nbytes for key, life in diffs.items() if key not in mine)
     lives = {**data, **diffs}
@@ -129,12 +129,14 @@ def _use(lives: dict[int, Life], buffer: Buffer, time: int) -> None:
     life.first, life.last = min(life.first, time), max(life.last, time)
 
 
-def _data_lives(runs: Sequence[Run]) -> dict[int, Life]:
+def _data_lives(layers: Sequence[Layer], runs: Sequence[Run]) -> dict[int, Life]:
     lives: dict[int, Life] = {}
-    for i, run in enumerate(runs):
+    for i, (layer, run) in enumerate(zip(layers, runs, strict=True)):
         for blob in (*run.bottoms, *run.tops):
             _use(lives, blob.data_buffer, i)
-            if run.backward.runs:
+        if run.backward.runs:
+            reads_bottoms, reads_tops = layer.backward_reads()
+            for blob in (*run.bottoms * reads_bottoms, *run.tops * reads_tops):
                 _use(lives, blob.data_buffer, 2 * len(runs) - 1 - i)
     return lives
 

@@ -54,13 +54,12 @@ def results(net, numbers):
     return found
 
 
-@pytest.mark.parametrize("engine", ["plain", "auto"])
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.npz")))
-def test_alone_or_not(name, engine):
+def golden(name):
+    """A golden layer between others, and the numbers for it."""
     with np.load(FOLDER / f"{name}.npz") as file:
         numbers = dict(file)
-    golden = text_format.Parse(str(numbers["prototxt"]), schema.NetParameter())
-    layer = next(layer for layer in golden.layer if layer.name == "L")
+    net = text_format.Parse(str(numbers["prototxt"]), schema.NetParameter())
+    layer = next(layer for layer in net.layer if layer.name == "L")
     if layer.type not in layer_types():
         pytest.skip(f"layer type {layer.type} is not in netcli yet")
     # A golden net has a Bias layer between some inputs, "x0_in", and the bottoms, "x0".
@@ -68,10 +67,51 @@ def test_alone_or_not(name, engine):
     numbers.update((f"{bottom}_in", inputs[bottom]) for bottom in layer.bottom)
     del layer.loss_weight[:]
     document = between_others(layer, {bottom: array.shape for bottom, array in inputs.items()})
-    phase = {"TRAIN": TRAIN, "TEST": TEST}[str(numbers["phase"])]
+    return document, {"TRAIN": TRAIN, "TEST": TEST}[str(numbers["phase"])], numbers
+
+
+NAMES = sorted(path.stem for path in FOLDER.glob("*.npz"))
+
+
+@pytest.mark.parametrize("engine", ["plain", "auto"])
+@pytest.mark.parametrize("name", NAMES)
+def test_alone_or_not(name, engine):
+    document, phase, numbers = golden(name)
     nets = [Net(document, phase, ops=Ops(engine), seed=1, keep_blobs=kept) for kept in (True, False)]
-    assert nets[1].memory.lives or not layer.bottom
+    assert nets[1].memory.lives or not nets[1].bottoms[nets[1].layer_names.index("L")]
     alone, shared = (results(net, numbers) for net in nets)
     for a, b in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.isnan(b).any()
+
+
+@pytest.mark.parametrize("engine", ["plain", "auto"])
+@pytest.mark.parametrize("name", NAMES)
+def test_backward_reads_no_data_but_what_it_says(name, engine):
+    document, phase, numbers = golden(name)
+    nets = [Net(document, phase, ops=Ops(engine), seed=1, keep_blobs=True) for _ in range(2)]
+    found = [gradients(net, numbers, is_poisoned) for net, is_poisoned in zip(nets, (False, True), strict=True)]
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def gradients(net, numbers, is_poisoned):
+    """Of the layer L alone, whose other data are NaN by then if `is_poisoned`."""
+    i = net.layer_names.index("L")
+    layer, bottoms, tops = net.layers[i], net.bottoms[i], net.tops[i]
+    for name in net.inputs:
+        net.blobs[name].data[...] = numbers[name]
+    for index, blob in enumerate(layer.blobs):
+        blob.data[...] = numbers[f"param:{index}"]
+    net.forward()
+    for blob in tops:
+        blob.diff.fill(1)
+    net.clear_diffs()
+    reads_bottoms, reads_tops = layer.backward_reads()
+    read = {id(blob.data_buffer) for blob in (*bottoms * reads_bottoms, *tops * reads_tops)}
+    for blob in (*bottoms, *tops):
+        if is_poisoned and id(blob.data_buffer) not in read:
+            blob.data.fill(np.nan)
+    net.backward(i, i)
+    wanted = zip(bottoms, net.bottom_need_backward[i], strict=True)
+    return [blob.diff.copy() for blob, is_wanted in wanted if is_wanted] + [p.blob.diff.copy() for p in net.learnable]
