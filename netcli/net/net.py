@@ -102,6 +102,9 @@ class Net:
         self.layers: list[Layer] = []
         try:
             self._set_up([node.cls for node in graph.nodes])
+            self._shapes: list[list[tuple[Blob, Any]]] = [[] for _ in self.layers]
+            for i in range(len(self.layers)):
+                self._note_shapes(i)
             self.learnable: list[Parameter] = share_parameters(self.layers, self._documents)
             shared = share_trained(self.layers, self._documents, shared_with.layers) if shared_with else set()
             learning = [[lr_mult != 0 for lr_mult, _ in multipliers(layer)] for layer in self.layers]
@@ -201,7 +204,6 @@ class Net:
             (layer.forward, run.bottoms, run.tops, [(blob, blob.shape) for blob in run.tops]) if run.forward else None
             for layer, run in zip(self.layers, self._runs, strict=True)
         ]
-        self._shapes = [(blob, blob.shape) for top in self.tops for blob in top]
         self._backward_steps = [
             (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
             for layer, run in zip(self.layers, self._runs, strict=True)
@@ -223,8 +225,10 @@ class Net:
         Blobs that were given another shape since the last pass are followed then too.
         """
         stop = len(self.layers) if end is None else end + 1
-        if self.keep_blobs is True and any(blob.shape is not shape for blob, shape in self._shapes):
-            self._reshape(0)
+        if self.keep_blobs is True and any(
+            blob.shape is not shape for i in range(start, stop) for blob, shape in self._shapes[i]
+        ):
+            self._reshape(start, stop)
         i = start
         try:
             with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
@@ -236,7 +240,7 @@ class Net:
                     forward(bottom, top)
                     for blob, shape in shapes:
                         if blob.shape is not shape:
-                            self._follow(i)
+                            self._follow(i, stop)
                             break
         except NetcliError:
             with placed(self._documents[i]):
@@ -277,6 +281,10 @@ class Net:
             with placed(self._documents[i]):
                 raise
 
+    def _note_shapes(self, i: int) -> None:
+        """The shapes that layer i has been set up for."""
+        self._shapes[i] = [(blob, blob.shape) for blob in (*self.bottoms[i], *self.tops[i])]
+
     def _weigh_kept_losses(self) -> None:
         """Put each loss's weight where the gradient begins, once: a program may put something else there."""
         if self.keep_blobs is True and self.gradients:
@@ -292,8 +300,8 @@ class Net:
         """Let every layer follow its bottoms' shapes, and plan memory anew; `forward` does so by itself."""
         self._reshape(0)
 
-    def _follow(self, i: int) -> None:
-        """Layer i has given a top another shape in its forward: let the layers above follow.
+    def _follow(self, i: int, stop: int) -> None:
+        """Layer i has given a top another shape in its forward: let the layers above follow, up to the last that runs.
 
         While only layers without bottoms have run, nothing but their tops is in use, and those lie apart.
         Further up (Filter, Python layers) blobs in the arena hold results of this pass, so that from
@@ -303,13 +311,15 @@ class Net:
             self.memory.leave(self.context.device)
             self._arena = None
             self._share = False
-        self._reshape(i + 1)
+        self._note_shapes(i)
+        self._reshape(i + 1, stop if self.keep_blobs is True else None)
 
-    def _reshape(self, first: int) -> None:
-        for i in range(first, len(self.layers)):
+    def _reshape(self, first: int, stop: int | None = None) -> None:
+        for i in range(first, len(self.layers) if stop is None else stop):
             if self.bottoms[i]:  # the others know their shapes without being told
                 with placed(self._documents[i]):
                     self.layers[i].reshape(self.bottoms[i], self.tops[i])
+            self._note_shapes(i)
         self._plan()
         self._arena = self.memory.take(self.context.device, self._arena)
         self._weigh_kept_losses()

@@ -47,7 +47,7 @@ class Net:
         stages: Iterable[str] | None = None,
         weights: str | os.PathLike[str] | None = None,
     ) -> None:
-        if not isinstance(phase, int):
+        if isinstance(phase, (str, os.PathLike)):
             if level is None:
                 raise TypeError("Net(network_file, weights, phase) needs its phase, caffe.TRAIN or caffe.TEST")
             weights, phase, level = phase, level, None
@@ -130,6 +130,10 @@ class Net:
         return OrderedDict((name, weights.get(name, 0.0)) for name in self.engine.blobs)
 
     # Programs use these too, for pycaffe's own Python code did.
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
 
     @property
     def _layer_names(self) -> list[str]:

@@ -1,6 +1,8 @@
 """Nets as programs see them: blobs that are looked at and changed at any time, ranges of layers, parameters."""
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -387,3 +389,47 @@ def test_a_net_that_is_forgotten_ends_its_readers_and_its_blobs_stay(tmp_path):
     gc.collect()
     assert threading.active_count() == before
     assert (blob.data == 1).all()
+
+
+def test_a_part_that_runs_follows_its_shapes_and_no_other(net):
+    """Deep dream: images of a size that the inner product above does not take."""
+    net.blobs["data"].reshape(1, 3, 20, 21)
+    net.blobs["data"].data[...] = 1
+    assert net.forward(end="pool")["pool"].shape == (1, 5, 9, 10)
+    net.blobs["pool"].diff[...] = 1
+    net.backward(start="pool")
+    assert net.blobs["data"].diff.any()
+    with pytest.raises(NetcliError, match="layer 'ip'"):
+        net.forward()
+
+
+def test_a_blob_in_the_middle_takes_another_batch_and_the_net_runs_from_there(net):
+    net.blobs["pool"].reshape(7, 5, 4, 3)
+    net.blobs["label"].reshape(7)
+    x = np.random.default_rng(0).standard_normal((7, 5, 4, 3)).astype(np.float32)
+    net.blobs["pool"].data[...] = x
+    net.forward(start="ip")
+    w, b = (blob.data for blob in net.params["ip"])
+    np.testing.assert_allclose(net.blobs["ip"].data, x.reshape(7, -1) @ w.T + b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_nets_of_a_process_may_be_made_in_several_threads(tmp_path):
+    text = CONVNET + 'layer { name: "drop" type: "Dropout" bottom: "ip" top: "drop" }'
+    program = f"""
+import threading, numpy as np
+from netcli import pycaffe as caffe
+losses = []
+def work():
+    net = caffe.Net({written(tmp_path, text)!r}, caffe.TRAIN)
+    for name, values in (("conv", 0.1), ("ip", 0.2)):
+        net.params[name][0].data.flat = np.arange(net.params[name][0].count) % 7 * values
+    net.blobs["data"].data[...] = np.arange(864).reshape(4, 3, 9, 8) % 5
+    losses.append(float(net.forward()["loss"]))
+    net.backward()
+threads = [threading.Thread(target=work) for _ in range(4)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+print(len(losses), len(set(losses)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["4", "1"], done.stderr

@@ -21,6 +21,7 @@ import numpy as np
 
 from netcli.arrays import threads
 from netcli.arrays.layout import Shape
+from netcli.arrays.once import once
 from netcli.arrays.ops import Unsupported
 
 # Items from which on several threads are faster than one, whether or not other programs want the processors too.
@@ -33,7 +34,7 @@ LOCK = "netcli.lock"  # beside the compiled code
 Kernel = Callable[..., Any]
 
 
-@functools.cache
+@once
 def _load() -> Any:
     """The module numba, or why it can't be used; warns of that once."""
     threads.prepare_openmp()
@@ -64,7 +65,7 @@ def versions() -> str:
     return f"numba {numba().__version__}, llvmlite {importlib.import_module('llvmlite').__version__}"
 
 
-@functools.cache
+@once
 def _pool() -> bool:
     """Start numba's threads; False where there is no pool that several Python threads may use at a time."""
     module = numba()
@@ -103,7 +104,7 @@ def kernel(module: str, name: str, parts: int = 1) -> Kernel:
     return _compiled(getattr(kernels, name))
 
 
-@functools.cache
+@once
 def _compiled(kernel: Any) -> Kernel:
     if hasattr(kernel, "compile"):  # with NUMBA_DISABLE_JIT kernels are plain functions
         with _alone(kernel.stats.cache_path):

@@ -8,7 +8,6 @@ plain bodies serve.
 from __future__ import annotations
 
 import ctypes
-import functools
 import importlib.metadata
 import logging
 import os
@@ -18,6 +17,7 @@ import weakref
 from typing import Any
 
 from netcli.arrays import threads
+from netcli.arrays.once import once
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.signal_stack import give_signals_their_own_stack
 from netcli.arrays.onednn.signatures import SIGNATURES
@@ -97,7 +97,7 @@ def find() -> str:
     raise Unsupported(f"the package {WHEEL} is there without its {FILE} (pip install --force-reinstall {WHEEL})")
 
 
-@functools.cache
+@once
 def _load() -> Library | str:
     """The library, or why there is none; warns of that once."""
     try:
