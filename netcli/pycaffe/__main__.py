@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> None:
         sys.exit(_fault(f"there is no option {first}; {USAGE}"))
     if not os.path.exists(first):
         sys.exit(_fault(f"there is no script {first}"))
+    if os.path.isdir(first) and not os.path.exists(os.path.join(first, "__main__.py")):
+        sys.exit(_fault(f"{first} is a folder without a __main__.py"))
     sys.path[0] = os.path.dirname(os.path.abspath(first))
     sys.argv = [first, *rest]
     runpy.run_path(first, run_name="__main__")

@@ -118,6 +118,7 @@ def test_and_a_line_of_code(script):
     ("arguments", "says"),
     [
         (["none.py"], "there is no script none.py"),
+        (["."], ". is a folder without a __main__.py"),
         ([], "usage: python -m netcli.pycaffe"),
         (["-m"], "-m needs a module"),
         (["-q", "go.py"], "there is no option -q"),
