@@ -37,7 +37,9 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
     alone, together = plan.activations + plan.diffs, plan.arena + plan.apart
     note = f"({table.size_of(alone)} if each had its own place)" if alone > together else ""
     kept = "kept for the gradients" if net.gradients else "the layers' own"
-    in_tests = sum(test.memory.arena + test.memory.apart + _ahead(test) for test in tests)
+    # A net that is tested lies in the memory of the one that is trained, where it finds room there.
+    arenas = sum(test.memory.arena for test in tests if test.memory.arena > plan.arena)
+    in_tests = arenas + sum(test.memory.apart + _ahead(test) for test in tests)
     found = [
         Part("parameters", "parameters", plan.parameters),
         Part("gradients", "gradients", plan.gradients),

@@ -44,6 +44,8 @@ class Net:
                   pass, change them, run ranges of layers, and set the diffs that a backward pass begins with;
                   or the names of those that do
     shared_with   a net whose parameters the layers of the same names look at, as test nets do
+    in_turn       whether each runs whole passes, and never between a forward and a backward of the other: then their
+                  blobs lie in the same memory too
     gradients     whether `backward` will be called; None: in TRAIN, and where the net says force_backward
     dry           build and plan, but take no memory and fill no parameter: for `netcli summary`
 
@@ -66,6 +68,7 @@ class Net:
         allow_python: bool = False,
         keep_blobs: bool | Collection[str] = False,
         shared_with: Net | None = None,
+        in_turn: bool = False,
         gradients: bool | None = None,
         dry: bool = False,
     ) -> None:
@@ -122,7 +125,8 @@ class Net:
                 self._plan()
             if not dry:
                 self._fill(shared)
-                self._arena = self.memory.take(self.context.device)
+                lent = shared_with._arena if shared_with and in_turn and self._share else None
+                self._arena = self.memory.take(self.context.device, lent)
                 self._weigh_kept_losses()
         except BaseException:
             self.close()

@@ -56,7 +56,10 @@ class Choice:
         keep_blobs: bool = False,
         shared_with: Net | None = None,
     ) -> Net:
-        """The net; a net to train computes gradients whatever phase its state says."""
+        """The net; a net to train computes gradients whatever phase its state says.
+
+        shared_with: the net to train, which this one takes turns with
+        """
         return Net(
             self.document,
             self.phase,
@@ -67,6 +70,7 @@ class Choice:
             allow_python=allow_python,
             keep_blobs=keep_blobs,
             shared_with=shared_with,
+            in_turn=True,
             gradients=self.batches == 0 and not self.is_test,
         )
 

@@ -160,3 +160,40 @@ def test_blobs_kept_by_name():
 
 def test_a_name_to_keep_that_is_none():
     assert refusal(CHAIN, TEST, keep_blobs={"c44"}) == "the net has no blob 'c44'; did you mean 'c4'?"
+
+
+def two(text, in_turn):
+    """A net to train and one to test over the same parameters."""
+    trained = net(text, TRAIN, seed=5)
+    return trained, net(text, TEST, seed=5, shared_with=trained, in_turn=in_turn)
+
+
+def turns(trained, tested):
+    """Results of passes of the one and the other."""
+    found = []
+    for _ in range(2):
+        found += results(trained, 1)
+        found += results(tested, 1)
+    return found
+
+
+@settings(max_examples=50, deadline=None)
+@given(nets())
+def test_nets_that_take_turns_in_one_memory(text):
+    for a, b in zip(turns(*two(text, in_turn=False)), turns(*two(text, in_turn=True)), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_a_net_that_is_tested_lies_in_the_memory_of_the_one_that_is_trained():
+    text = CHAIN + data("y", 8, 16, 12, 12) + layer("EuclideanLoss", "loss", "c9 y")
+    for in_turn in (True, False):
+        trained, tested = two(text, in_turn)
+        assert np.shares_memory(trained._arena, tested._arena) == in_turn
+        assert not np.shares_memory(trained.blobs["loss"].data, tested.blobs["loss"].data)
+
+
+def test_what_finds_no_room_there_has_memory_of_its_own():
+    text = CHAIN + data("y", 8, 16, 12, 12) + layer("EuclideanLoss", "loss", "c9 y")
+    trained = net(text, TRAIN)
+    larger = net(text.replace("dim: 8", "dim: 80"), TEST, shared_with=trained, in_turn=True)
+    assert not np.shares_memory(trained._arena, larger._arena)
