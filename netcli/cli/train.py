@@ -177,4 +177,5 @@ def _report(
         screen.say(f"  weights  {snapshots.paths[0]}")
         screen.say(f"  state    {snapshots.paths[1]}")
     screen.say(f"  log      {folder.log}")
-    screen.say(f"  curve    {folder.curve}")
+    if folder.curve.exists():  # not without a number that could be drawn
+        screen.say(f"  curve    {folder.curve}")

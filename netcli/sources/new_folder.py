@@ -39,7 +39,7 @@ class NewFolder:
     def _check_place(self) -> None:
         if os.path.lexists(self.path):
             if not self._overwrite:
-                raise DataError(f"{self._shown} exists already; --force replaces it")
+                raise DataError(f"{self._shown} exists already; delete it, or replace it by --force")
             if not os.path.isdir(self.path) or not all(map(self._is_own, os.listdir(self.path))):
                 raise DataError(f"{self._shown} exists and is not {self._what}; it is left alone")
 

@@ -35,9 +35,13 @@ class Guard(Hook):
         self.rebuild = rebuild
         self.stop = stop
         self._warned = False
+        self._saved: str | None = None  # the last state that this run has written
 
     def before(self, run: Trainer) -> None:
         self._before = Position.of(run.net)
+
+    def saved(self, run: Trainer, weights: str, state: str) -> None:  # noqa: ARG002
+        self._saved = state
 
     def computed(self, run: Trainer) -> None:
         if math.isfinite(run.loss) or self._warned:
@@ -48,7 +52,7 @@ class Guard(Hook):
             return
         raise NetcliError(
             f"the loss is {run.loss:g} at iteration {run.iteration}: {self._cause(run)}; a lower base_lr "
-            "or clip_gradients may help, and --resume goes on from the last snapshot"
+            "or clip_gradients may help" + (f", and --resume {self._saved} goes on from there" if self._saved else "")
         )
 
     def _cause(self, run: Trainer) -> str:

@@ -206,7 +206,7 @@ FLAG_FAULTS = [
     ("upgrade_net_proto_text a", "usage: upgrade_net_proto_text FILE_IN FILE_OUT; got a"),
 ]
 FAULTS = [
-    ("trian", "unknown action 'trian'; did you mean 'train'?; there are "),
+    ("trian", "unknown action 'trian'; did you mean 'train'?; the actions are "),
     ("train", "train needs -solver"),
     ("train -solver none", "none: there is no such file"),
     ("train -solver net.prototxt", "net.prototxt: is a net, and train takes a solver prototxt"),

@@ -149,7 +149,7 @@ def test_sizes_are_checked_on_request(folder):
 
 def test_a_database_is_replaced_only_by_force(folder):
     run(folder)
-    with pytest.raises(DataError, match="db exists already; --force replaces it"):
+    with pytest.raises(DataError, match="db exists already; delete it, or replace it by --force"):
         run(folder)
     (folder / "list.txt").write_text("4.png 7\n")
     run(folder, "--force")
@@ -165,7 +165,7 @@ def test_a_leveldb_holds_the_same_records_by_the_same_rules(folder):
     shutil.rmtree(folder / "db")
     assert run(folder, "--backend", "leveldb").output == f"{folder}/db: 5 records\n"
     assert records(folder / "db") == wanted
-    with pytest.raises(DataError, match="db exists already; --force replaces it"):
+    with pytest.raises(DataError, match="db exists already; delete it, or replace it by --force"):
         run(folder, "--backend", "leveldb")
     (folder / "list.txt").write_text("4.png 7\n")
     run(folder, "--backend", "leveldb", "--force")

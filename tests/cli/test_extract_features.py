@@ -115,7 +115,7 @@ def test_a_blob_that_a_layer_changes_in_place_is_stored_as_the_last_left_it(trai
     ("arguments", "sentence"),
     [
         (["--blob", "ip3=db"], "{net}: the net has no blob 'ip3'; did you mean 'ip2'?"),
-        (["--blob", "ip1=there"], "there exists already; --force replaces it"),
+        (["--blob", "ip1=there"], "there exists already; delete it, or replace it by --force"),
         (["--blob", "ip1=db", "--blob", "ip2=./db"], "two blobs can't go to one database, ./db"),
         (
             ["--blob", "loss=db"],

@@ -142,7 +142,7 @@ def test_a_database_behind_a_link_is_replaced_where_it_lies(tmp_path, kind):
 def test_a_database_that_another_has_made_meanwhile_is_left_alone(tmp_path, kind):
     late = create_database(str(tmp_path / "db"), kind)
     write(tmp_path / "db", kind, [(b"a", b"first")])
-    with pytest.raises(DataError, match="exists already; --force replaces it"), late:
+    with pytest.raises(DataError, match="exists already; delete it, or replace it by --force"), late:
         pass
     assert contents(tmp_path / "db") == [(b"a", b"first")]
     assert os.listdir(tmp_path) == ["db"]

@@ -291,7 +291,7 @@ def test_an_existing_database_is_kept_until_the_new_one_is_whole(tmp_path, monke
         monkeypatch.setattr(new_folder.ctypes, "CDLL", lambda *_, **__: object())
     path = tmp_path / "db"
     write(path, [(b"old", b"1")])
-    with pytest.raises(DataError, match="exists already; --force replaces it"):
+    with pytest.raises(DataError, match="exists already; delete it, or replace it by --force"):
         LevelDbWriter(str(path))
     write_and_fail(path, ZeroDivisionError(), overwrite=True)
     assert contents(path) == [(b"old", b"1")]

@@ -206,7 +206,7 @@ def test_the_map_grows_and_nothing_is_lost(tmp_path, monkeypatch):
 def test_an_existing_database_is_kept_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "db"
     write(path, [(b"old", b"1")])
-    with pytest.raises(DataError, match="exists already; --force replaces it"):
+    with pytest.raises(DataError, match="exists already; delete it, or replace it by --force"):
         LmdbWriter(str(path))
     write_and_fail(path, ZeroDivisionError(), overwrite=True)
     assert contents(path) == [(b"old", b"1")]

@@ -40,6 +40,7 @@ def test_a_parameter_that_is_no_number(project):
     assert [e for e in record.events if e.startswith("saved")] == [
         "saved tiny_iter_5.caffemodel tiny_iter_5.solverstate"
     ]
+    assert str(caught.value).endswith(f"and --resume {project.prefix}_iter_5.solverstate goes on from there")
 
 
 def test_the_first_blob_that_is_not_finite(project):
@@ -52,6 +53,7 @@ def test_the_first_blob_that_is_not_finite(project):
     text = str(caught.value)
     assert "'ip1' of layer 'ip1' (InnerProduct) is the first blob that is not finite (" in text
     assert "at iteration 0" in text
+    assert "--resume" not in text  # this run has no snapshot
 
 
 def test_the_weights_are_left_as_they_were(project):

@@ -52,8 +52,8 @@ def brew(call: Call) -> int:
     action = ACTIONS.get(name)
     if action is None:
         raise NetcliError(
-            f"unknown action '{name}'{suggestion(name, ACTIONS)}; there are {', '.join(ACTIONS)}, and all of them "
-            "take flags alone"
+            f"unknown action '{name}'{suggestion(name, ACTIONS)}; the actions are {', '.join(ACTIONS)}, "
+            "and -help names the other programs"
         )
     return action(call)
 
