@@ -63,6 +63,8 @@ class Convolution(BeforeReLU, Filters):
 
     def make_plan(self) -> None:
         self.plan = self.conv(self.x_shape, self.p.num_output, self.p.bias_term, self.slope, bool(self.folded))
+        if self.folded:
+            self._factor, self._summand = self.xp.empty((2, self.p.num_output), self.dtype)
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
         return sum(blob.count for blob in top) // int(self.p.num_output) * self.blobs[0].count
@@ -77,10 +79,12 @@ class Convolution(BeforeReLU, Filters):
 
     def _folded(self) -> tuple[Any, Any]:
         """Factor and summand of each channel, by the layers folded, whose values may change from pass to pass."""
-        factor, summand = self.xp.ones(self.p.num_output, self.dtype), self.xp.zeros(self.p.num_output, self.dtype)
+        # The same arrays in each pass: a plan that is called with others looks at all of them anew.
+        self._factor.fill(1)
+        self._summand.fill(0)
         for each in self.folded:
-            each.fold(factor, summand)
-        return factor, summand
+            each.fold(self._factor, self._summand)
+        return self._factor, self._summand
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         (dw, *rest), add = self.gradients()

@@ -162,7 +162,7 @@ class Net:
         if self._share:
             pass_on(self.layers, self._runs)
         self._reshape_joined()
-        self._plan()
+        self._replan()
 
     def part(self) -> None:
         """Let each layer do its own work again; the next backward wants a forward before it."""
@@ -174,7 +174,7 @@ class Net:
         self._runs = alone(self.bottoms, self.tops, self._backward)
         self._is_joined = False
         self._wants_forward = True
-        self._plan()
+        self._replan()
 
     @property
     def _joined(self) -> set[int]:
@@ -184,6 +184,12 @@ class Net:
     def _reshape_joined(self) -> None:
         for i in self._joined:
             self.layers[i].reshape(self.bottoms[i], self.tops[i])
+
+    def _replan(self) -> None:
+        """Plan anew, and let the blobs of a net that has its memory already lie where the plan says."""
+        self._plan()
+        if self._arena is not None:
+            self._arena = self.memory.take(self.context.device, self._arena)
 
     def _plan(self) -> None:
         """Plan memory for the present shapes, and lay out what the passes run through."""
@@ -324,8 +330,7 @@ class Net:
                 with placed(self._documents[i]):
                     self.layers[i].reshape(self.bottoms[i], self.tops[i])
             self._note_shapes(i)
-        self._plan()
-        self._arena = self.memory.take(self.context.device, self._arena)
+        self._replan()
         self._weigh_kept_losses()
 
     # -- its state
