@@ -37,6 +37,54 @@ class Run:
     by: int
 
 
+class Division:
+    """Who does what in a net: at first each layer its own work.
+
+    runs: what is done for each layer
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        bottoms: Sequence[Sequence[Blob]],
+        tops: Sequence[Sequence[Blob]],
+        backward: Sequence[Backward],
+    ) -> None:
+        self._layers = layers
+        self._graph = bottoms, tops, backward
+        self.runs = alone(*self._graph)
+        self.is_joined = False
+
+    def join(self, kept: Collection[Blob], share: bool) -> None:
+        """Let layers do the work of others.
+
+        kept: blobs that somebody may look at;  share: others' diffs may be one memory
+        """
+        self.runs = join(self._layers, *self._graph, kept)
+        self.is_joined = True
+        if share:
+            pass_on(self._layers, self.runs)
+        self._reshape(self._joined())
+
+    def part(self) -> None:
+        """Let each layer do its own work again."""
+        joined = self._joined()
+        for i in joined:
+            self._layers[i].release()
+        self._reshape(joined)
+        self.runs = alone(*self._graph)
+        self.is_joined = False
+
+    def _joined(self) -> set[int]:
+        """The layers that do another's work too."""
+        return {run.by for i, run in enumerate(self.runs) if run.by != i}
+
+    def _reshape(self, joined: Collection[int]) -> None:
+        bottoms, tops, _ = self._graph
+        for i in joined:
+            self._layers[i].reshape(bottoms[i], tops[i])
+
+
 def alone(bottoms: Sequence[Sequence[Blob]], tops: Sequence[Sequence[Blob]], backward: Sequence[Backward]) -> list[Run]:
     """What is done for each layer where each does its own work."""
     return [

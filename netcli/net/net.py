@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -16,18 +14,16 @@ from netcli.blob import Blob
 from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
-from netcli.net.gradients import plan_backward
+from netcli.net.building import Frame, net_of_state
 from netcli.net.graph import placed, wire
-from netcli.net.joining import alone, join, pass_on
+from netcli.net.joining import Division
 from netcli.net.memory import MemoryPlan, make_plan, work_space
-from netcli.net.rules import net_state, select_layers
-from netcli.net.sharing import Parameter, multipliers, share_parameters, share_trained
-from netcli.net.splits import insert_splits
+from netcli.net.passes import Passes
+from netcli.net.rules import net_state
+from netcli.net.sharing import Parameter, share_trained
 from netcli.prototxt.lines import Document
 from netcli.snapshots.caffemodel import write_weights
 from netcli.snapshots.content import Weights
-
-log = logging.getLogger("netcli")
 
 
 class Net:
@@ -72,8 +68,7 @@ class Net:
         gradients: bool | None = None,
         dry: bool = False,
     ) -> None:
-        selected = select_layers(document, net_state(document.message, phase, level, stages))
-        self.document = insert_splits(selected, _left_out(document, selected))
+        self.document = net_of_state(document, net_state(document.message, phase, level, stages))
         self.name: str = self.document.message.name
         self.phase = phase
         force: bool = self.document.message.force_backward
@@ -91,34 +86,29 @@ class Net:
         self.inputs, self.outputs = graph.inputs, graph.outputs
         self.bottom_names = [[graph.blob_names[b] for b in node.bottoms] for node in graph.nodes]
         self.top_names = [[graph.blob_names[t] for t in node.tops] for node in graph.nodes]
-        self._documents = [node.document for node in graph.nodes]
-        blobs = [Blob((), dtype, device=self.context.device) for _ in graph.blob_names]
-        self.blobs = dict(zip(graph.blob_names, blobs, strict=True))
-        self.bottoms = [[blobs[b] for b in node.bottoms] for node in graph.nodes]
-        self.tops = [[blobs[t] for t in node.tops] for node in graph.nodes]
         self._loss_weights = [node.loss_weights for node in graph.nodes]
-        for name in keep_blobs if isinstance(keep_blobs, Collection) else ():
+        frame = Frame(graph, self.context)
+        self._documents, self.layers = frame.documents, frame.layers
+        self.bottoms, self.tops = frame.bottoms, frame.tops
+        self.blobs = dict(zip(graph.blob_names, frame.blobs, strict=True))
+        for name in self._named:
             if name not in self.blobs:
                 raise NetcliError(
                     f"the net has no blob '{name}'{suggestion(name, self.blobs)}", place=document.lines.place()
                 )
-        self.layers: list[Layer] = []
         try:
-            self._set_up([node.cls for node in graph.nodes])
+            frame.set_up()
             self._shapes: list[list[tuple[Blob, Any]]] = [[] for _ in self.layers]
             for i in range(len(self.layers)):
                 self._note_shapes(i)
-            self.learnable: list[Parameter] = share_parameters(self.layers, self._documents)
-            shared = share_trained(self.layers, self._documents, shared_with.layers) if shared_with else set()
-            learning = [[lr_mult != 0 for lr_mult, _ in multipliers(layer)] for layer in self.layers]
-            self._backward = plan_backward(graph, learning, force, strict=self.gradients)
-            for layer, run in zip(self.layers, self._backward, strict=True):
-                layer.learning, layer.top_has_gradient = run.learning, run.arrives
-                run.runs &= self.gradients
+            self.learnable: list[Parameter]
+            self.learnable, shared = frame.share(shared_with.layers if shared_with else ())
+            self._backward = frame.plan_backward(force)
+            self._passes = Passes(self.layers, self._documents, self.tops, self._loss_weights)
             self._arena: Any = None
             self._share = keep_blobs is not True
-            self._runs = alone(self.bottoms, self.tops, self._backward)
-            self._is_joined = self._wants_forward = False
+            self._division = Division(self.layers, self.bottoms, self.tops, self._backward)
+            self._wants_forward = False
             if self._share:
                 self.join()
             else:
@@ -134,56 +124,27 @@ class Net:
 
     # -- building
 
-    def _set_up(self, classes: list[type[Layer]]) -> None:
-        """Make the layers and find every shape."""
-        for cls, document, bottom, top in zip(classes, self._documents, self.bottoms, self.tops, strict=True):
-            if not document.message.HasField("phase"):
-                document.message.phase = self.phase
-            with placed(document):
-                layer = cls(document.message, self.context)
-                self.layers.append(layer)
-                layer.setup(bottom, top)
-                layer.reshape(bottom, top)
-        for name, count in Counter(self.layer_names).items():
-            if count > 1 and any(layer.blobs for layer in self.layers if layer.name == name):
-                log.warning("%d layers are named '%s'; weights are loaded into the first of them only", count, name)
-
     def join(self) -> None:
         """Let layers do the work of others where nobody looks at the blobs between; see Note [Joined layers].
 
         For whole passes: with keep_blobs=True ranges of layers want `part` before.
         """
-        if self._is_joined:
-            return
-        named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
-        names = self.blobs if self.keep_blobs is True else (*self.outputs, *named)
-        self._runs = join(self.layers, self.bottoms, self.tops, self._backward, [self.blobs[name] for name in names])
-        self._is_joined = True
-        if self._share:
-            pass_on(self.layers, self._runs)
-        self._reshape_joined()
-        self._replan()
+        if not self._division.is_joined:
+            names = self.blobs if self.keep_blobs is True else (*self.outputs, *self._named)
+            self._division.join([self.blobs[name] for name in names], self._share)
+            self._replan()
 
     def part(self) -> None:
         """Let each layer do its own work again; the next backward wants a forward before it."""
-        if not self._is_joined:
-            return
-        for i in self._joined:
-            self.layers[i].release()
-        self._reshape_joined()
-        self._runs = alone(self.bottoms, self.tops, self._backward)
-        self._is_joined = False
-        self._wants_forward = True
-        self._replan()
+        if self._division.is_joined:
+            self._division.part()
+            self._wants_forward = True
+            self._replan()
 
     @property
-    def _joined(self) -> set[int]:
-        """The layers that do another's work too."""
-        return {run.by for i, run in enumerate(self._runs) if run.by != i}
-
-    def _reshape_joined(self) -> None:
-        for i in self._joined:
-            self.layers[i].reshape(self.bottoms[i], self.tops[i])
+    def _named(self) -> Collection[str]:
+        """The blobs that are kept by name."""
+        return self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
 
     def _replan(self) -> None:
         """Plan anew, and let the blobs of a net that has its memory already lie where the plan says."""
@@ -193,31 +154,11 @@ class Net:
 
     def _plan(self) -> None:
         """Plan memory for the present shapes, and lay out what the passes run through."""
-        self._losses = [
-            (i, blob, weight)
-            for i, (top, of) in enumerate(zip(self.tops, self._loss_weights, strict=True))
-            for blob, weight in zip(top, of, strict=True)
-            if weight != 0
-        ]
-        self._zero_diffs = [
-            blob
-            for run in self._runs
-            for blob, arrives in zip(run.tops, run.backward.arrives, strict=True)
-            if run.backward.runs and not arrives
-        ]
-        named = self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
-        kept = [self.blobs[name] for name in (*self.outputs, *named)]
-        kept += [blob for _, blob, _ in self._losses] + self._zero_diffs
+        self._passes.lay_out(self._division.runs)
+        kept = [self.blobs[name] for name in (*self.outputs, *self._named)]
+        kept += [blob for _, blob, _ in self._passes.losses] + self._passes.unwritten
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
-        self.memory: MemoryPlan = make_plan(self.layers, self._backward, self._runs, kept, self._share)
-        self._forward_steps = [
-            (layer.forward, run.bottoms, run.tops, [(blob, blob.shape) for blob in run.tops]) if run.forward else None
-            for layer, run in zip(self.layers, self._runs, strict=True)
-        ]
-        self._backward_steps = [
-            (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
-            for layer, run in zip(self.layers, self._runs, strict=True)
-        ]
+        self.memory: MemoryPlan = make_plan(self.layers, self._backward, self._division.runs, kept, self._share)
 
     def _fill(self, shared: Collection[int]) -> None:
         # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
@@ -239,31 +180,11 @@ class Net:
             blob.shape is not shape for i in range(start, stop) for blob, shape in self._shapes[i]
         ):
             self._reshape(start, stop)
-        i = start
-        try:
-            with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
-                for i in range(start, stop):
-                    step = self._forward_steps[i]
-                    if step is None:
-                        continue
-                    forward, bottom, top, shapes = step
-                    forward(bottom, top)
-                    for blob, shape in shapes:
-                        if blob.shape is not shape:
-                            self._follow(i, stop)
-                            break
-        except NetcliError:
-            with placed(self._documents[i]):
-                raise
+        loss = self._passes.forward(start, stop, self._follow)
         if stop == len(self.layers):
             self.context.passes += 1
         if start == 0:
             self._wants_forward = False
-        loss = 0.0
-        for i, blob, weight in self._losses:
-            if start <= i < stop:
-                data = blob.data
-                loss += weight * float(data if data.ndim == 0 else data.sum())
         return loss
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
@@ -274,22 +195,8 @@ class Net:
             raise ValueError("a backward wants a forward before it: the last one was that of joined layers")
         start = len(self.layers) - 1 if start is None else start
         if self.keep_blobs is not True:
-            for i, blob, weight in self._losses:
-                if end <= i <= start:
-                    blob.diff.fill(weight)
-            for blob in self._zero_diffs:
-                blob.clear_diff()
-        i = start
-        try:
-            with np.errstate(all="ignore"):
-                for i in range(start, end - 1, -1):
-                    step = self._backward_steps[i]
-                    if step is not None:
-                        backward, top, propagate, bottom = step
-                        backward(top, propagate, bottom)
-        except NetcliError:
-            with placed(self._documents[i]):
-                raise
+            self._passes.begin_backward(start, end)
+        self._passes.backward(start, end)
 
     def _note_shapes(self, i: int) -> None:
         """The shapes that layer i has been set up for."""
@@ -298,7 +205,7 @@ class Net:
     def _weigh_kept_losses(self) -> None:
         """Put each loss's weight where the gradient begins, once: a program may put something else there."""
         if self.keep_blobs is True and self.gradients:
-            for _, blob, weight in self._losses:
+            for _, blob, weight in self._passes.losses:
                 blob.diff.fill(weight)
 
     def clear_diffs(self) -> None:
@@ -338,7 +245,7 @@ class Net:
     @property
     def done_by(self) -> list[int]:
         """For each layer the number of the one that does its forward: mostly its own; see Note [Joined layers]."""
-        return [run.by for run in self._runs]
+        return [run.by for run in self._division.runs]
 
     @property
     def bottom_need_backward(self) -> list[list[bool]]:
@@ -384,7 +291,7 @@ class Net:
 
         Raises SnapshotError where counts or shapes differ.
         """
-        return weights.load(self.layers, source, self._not_owned())
+        return weights.load(self.layers, source, weights.not_owned(self.layers, self.learnable))
 
     def share_with(self, other: Net) -> None:
         """Look at another net's parameters from now on, in the layers of the same names; diffs stay apart.
@@ -400,30 +307,14 @@ class Net:
 
     def save(self, path: str, write_diff: bool = False, hdf5: bool | None = None) -> None:
         """Write a caffemodel, in HDF5 or not, None: where the path ends with .h5; raises SnapshotError."""
-        blobs = [layer.blobs for layer in self.layers]
-        write_weights(path, self.weights_message, blobs, write_diff, self._not_owned(), hdf5)
-
-    def _not_owned(self) -> set[tuple[int, int]]:
-        """(layer, parameter), by their numbers, that look at another layer's."""
-        owned = {(parameter.layer, parameter.index) for parameter in self.learnable}
-        return {
-            (number, index)
-            for number, layer in enumerate(self.layers)
-            for index in range(len(layer.blobs))
-            if (layer.name, index) not in owned
-        }
+        blobs, shared = [layer.blobs for layer in self.layers], weights.not_owned(self.layers, self.learnable)
+        write_weights(path, self.weights_message, blobs, write_diff, shared, hdf5)
 
     def work_space(self, add: bool = False) -> WorkSpace:
         """What the layers will take beside `memory`, for `netcli summary`; add: gradients are summed over passes."""
-        return work_space(self.layers, self._runs, add)
+        return work_space(self.layers, self._division.runs, add)
 
     def close(self) -> None:
         """Give back what the layers hold: threads, files, databases."""
         for layer in self.layers:
             layer.close()
-
-
-def _left_out(document: Document, selected: Document) -> dict[str, str]:
-    """The tops of the layers that were not selected, with those layers' names."""
-    inside = {top for layer in selected.message.layer for top in layer.top}
-    return {top: layer.name for layer in document.message.layer for top in layer.top if top not in inside}

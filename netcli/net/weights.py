@@ -8,6 +8,7 @@ from typing import Any
 from netcli.errors import Place, ShapeError, SnapshotError
 from netcli.layers.base import Layer
 from netcli.net.graph import placed
+from netcli.net.sharing import Parameter
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
 from netcli.snapshots.blobproto import array_of
@@ -20,6 +21,17 @@ def message_of(net: Any) -> Any:
     for layer in message.layer:
         layer.ClearField("blobs")
     return message
+
+
+def not_owned(layers: Sequence[Layer], owned: Sequence[Parameter]) -> set[tuple[int, int]]:
+    """(layer, parameter), by their numbers, that look at another layer's."""
+    names = {(parameter.layer, parameter.index) for parameter in owned}
+    return {
+        (number, index)
+        for number, layer in enumerate(layers)
+        for index in range(len(layer.blobs))
+        if (layer.name, index) not in names
+    }
 
 
 def load(layers: Sequence[Layer], source: Weights, shared: Collection[tuple[int, int]]) -> list[str]:

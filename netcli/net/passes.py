@@ -1,0 +1,108 @@
+"""Passes: the layers' verbs in prebuilt lists, which a pass runs through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from netcli.blob import Blob
+from netcli.errors import NetcliError
+from netcli.layers.base import Layer
+from netcli.net.graph import placed
+from netcli.net.joining import Run
+from netcli.prototxt.lines import Document
+
+
+class Passes:
+    """What the passes of a net run through.
+
+    documents     LayerParameter of each layer, by which a fault finds its place
+    loss_weights  of each layer's tops
+
+    losses     (number of the layer, blob, weight) of each blob that counts in the loss
+    unwritten  blobs whose diffs are read in a backward pass and written by nobody
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        documents: Sequence[Document],
+        tops: Sequence[Sequence[Blob]],
+        loss_weights: Sequence[Sequence[float]],
+    ) -> None:
+        self._layers, self._documents = layers, documents
+        self.losses = [
+            (i, blob, weight)
+            for i, (top, of) in enumerate(zip(tops, loss_weights, strict=True))
+            for blob, weight in zip(top, of, strict=True)
+            if weight != 0
+        ]
+        self.unwritten: list[Blob] = []
+
+    def lay_out(self, runs: Sequence[Run]) -> None:
+        """Take what is done for each layer, for the present shapes; also while a forward is under way."""
+        self.unwritten = [
+            blob
+            for run in runs
+            for blob, arrives in zip(run.tops, run.backward.arrives, strict=True)
+            if run.backward.runs and not arrives
+        ]
+        self._forward = [
+            (layer.forward, run.bottoms, run.tops, [(blob, blob.shape) for blob in run.tops]) if run.forward else None
+            for layer, run in zip(self._layers, runs, strict=True)
+        ]
+        self._backward = [
+            (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
+            for layer, run in zip(self._layers, runs, strict=True)
+        ]
+
+    def forward(self, start: int, stop: int, follow: Callable[[int, int], None]) -> float:
+        """Run layers `start` to `stop` - 1; returns their part of the loss.
+
+        follow: called with i and stop where layer i has given a top another shape
+        """
+        i = start
+        try:
+            with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
+                for i in range(start, stop):
+                    step = self._forward[i]
+                    if step is None:
+                        continue
+                    forward, bottom, top, shapes = step
+                    forward(bottom, top)
+                    for blob, shape in shapes:
+                        if blob.shape is not shape:
+                            follow(i, stop)
+                            break
+        except NetcliError:
+            with placed(self._documents[i]):
+                raise
+        loss = 0.0
+        for i, blob, weight in self.losses:
+            if start <= i < stop:
+                data = blob.data
+                loss += weight * float(data if data.ndim == 0 else data.sum())
+        return loss
+
+    def begin_backward(self, start: int, end: int) -> None:
+        """Put the weights of the losses of layers `start` down to `end` where their gradients begin, and zeros."""
+        for i, blob, weight in self.losses:
+            if end <= i <= start:
+                blob.diff.fill(weight)
+        for blob in self.unwritten:
+            blob.clear_diff()
+
+    def backward(self, start: int, end: int) -> None:
+        """Run layers `start` down to `end` backward."""
+        i = start
+        try:
+            with np.errstate(all="ignore"):
+                for i in range(start, end - 1, -1):
+                    step = self._backward[i]
+                    if step is not None:
+                        backward, top, propagate, bottom = step
+                        backward(top, propagate, bottom)
+        except NetcliError:
+            with placed(self._documents[i]):
+                raise
