@@ -107,25 +107,31 @@ class Ops:
         add: bool = False,
         choices: Choices | None = None,
         affine: bool = False,
+        prelu: bool = False,
+        held: bool = False,
     ) -> Any:
         """Convolution over one or more spatial axes, in groups, with dilation (1: none).
 
         x (N, C, *in)   w (M, C/group, *kernel)   b (M,)   y (N, M, *out)
         out = max(0, in + 2 pad - (dilation (kernel - 1) + 1)) // stride + 1; where the difference is below 0,
         zeros behind the padding make up for it
-        affine: times s (M,) plus t (M,); then add: sum into what y holds; then relu: times this slope where y would be
-        below 0.  All are forward's alone.
+        affine: times s (M,) plus t (M,); then add: plus z, of y's shape; then relu: times this slope where y would be
+        below 0, or prelu: times a (M,) there.  All are forward's alone.
         Slope 0 may be one of up to 1e-20 (-inf stays); what is not a number stays so.
+        held: forward's filters stay, and are given by `hold`, before the first forward and when they have changed
         choices: for a plan that lasts: it finds its fastest implementation by them, or by its first execution;
         None: by a rule, in no time
 
         plan.y_shape
-        plan.forward(x, w, b, y)                    b is None without bias; with affine forward(x, w, b, y, s, t)
+        plan.hold(w)                                with held
+        plan.forward(x, w, b, y, ...)               w: None with held; b: None without bias; then s and t, z, a, where
+                                                    there are any
         plan.backward_data(dy, w, dx)
         plan.backward_weights(x, dy, dw, db, add)   dw, db: None where not wanted; add: sum into them
         """
         window = (kernel, stride, pad, dilation)
-        return self._plan("conv", x_shape, num_output, *window, group, bias, dtype, relu, add, choices, affine)
+        after = (relu, add, choices, affine, prelu, held)
+        return self._plan("conv", x_shape, num_output, *window, group, bias, dtype, *after)
 
     def inner_product(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from typing import Any
 
 import click
 
@@ -117,7 +118,8 @@ def extract(
     document = read_net(path)
     screen = Screen()
     with closing(screen):
-        net = Net(document, TEST, level=level, stages=stages, ops=ops, allow_python=allow_python, keep_blobs=names)
+        settings: dict[str, Any] = {"level": level, "stages": stages, "ops": ops, "allow_python": allow_python}
+        net = Net(document, TEST, keep_blobs=names, constant=True, **settings)
         with closing(net):
             check_blobs(net, names)
             passes, items = (batches, None) if batches is not None else one_pass(net, names)

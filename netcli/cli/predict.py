@@ -72,7 +72,7 @@ def command(
         set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
     names = read_labels(labels)
-    model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python)
+    model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python, constant=True)
     try:
         preparation = Preparation(model, net, param, size)
         blob = output_of_scores(model, net, output, "predict")

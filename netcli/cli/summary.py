@@ -15,7 +15,7 @@ from netcli.cli import memory, table
 from netcli.cli.memory import Part
 from netcli.cli.options import engine_option, level_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
-from netcli.layers.base import TRAIN
+from netcli.layers.base import TEST, TRAIN
 from netcli.net import Net
 from netcli.prototxt.lines import Document
 from netcli.training.choices import Choice, choose
@@ -82,6 +82,7 @@ def command(
 
 def dry(choice: Choice, ops: Ops, allow_python: bool, shared_with: Net | None = None) -> Net:
     """The net, built as to be run, but without memory."""
+    is_test = choice.is_test or choice.batches > 0
     return Net(
         choice.document,
         choice.phase,
@@ -89,7 +90,8 @@ def dry(choice: Choice, ops: Ops, allow_python: bool, shared_with: Net | None = 
         stages=choice.stages,
         ops=ops,
         allow_python=allow_python,
-        gradients=False if choice.is_test or choice.batches else None,
+        gradients=False if is_test else None,
+        constant=shared_with is None and (is_test or choice.phase == TEST),
         shared_with=shared_with,
         dry=True,
     )

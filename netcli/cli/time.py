@@ -13,6 +13,7 @@ from netcli.arrays.ops import Ops
 from netcli.cli import table
 from netcli.cli.options import engine_option, level_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
+from netcli.layers.base import TEST
 from netcli.net import Net
 
 
@@ -60,6 +61,7 @@ def command(
         stages=choice.stages,
         ops=Ops(engine),
         allow_python=allow_python,
+        constant=choice.phase == TEST,
     )
     try:
         measure(net, 1)

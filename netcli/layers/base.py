@@ -66,6 +66,7 @@ class Context:
     allow_python: bool = False
     folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
     gradients: bool = True  # whether backward may be called: else forward keeps nothing for it
+    constant: bool = False  # whether parameters stay between calls of `Layer.parameters_changed`
     passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
 
     def __post_init__(self) -> None:
@@ -164,6 +165,10 @@ class Layer:
         """Make of x * factor + summand, each (C,), the same after this layer; x is the bottom of others before it."""
         raise NotImplementedError(f"{type(self).__name__} does not fold")
 
+    def adds_two(self) -> bool:
+        """Whether its forward is the sum of two bottoms."""
+        return False
+
     def backward_reads(self) -> tuple[bool, bool]:
         """Whether its backward may look at the data of its bottoms, and of its tops; what is not is gone by then."""
         return not self.only_diffs, self.reads_top and not self.only_diffs
@@ -193,6 +198,9 @@ class Layer:
     def plan_calls(self, calls: Calls) -> Calls:
         """Which methods of its plan it calls where the net makes these `calls` of its own, for `netcli summary`."""
         return calls
+
+    def parameters_changed(self) -> None:
+        """Forget what was made of the parameters; in a net whose parameters stay, called whenever they have changed."""
 
     def fill(self) -> None:
         """Give the blobs their first values; called once all shapes are known to fit, unless they are shared."""

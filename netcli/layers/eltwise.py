@@ -65,9 +65,10 @@ class Eltwise(BeforeReLU):
             self.winner.reshape(top[0].shape)
 
     def absorb(self, following: Layer, chance: Chance) -> Absorbed:
-        if self.p.operation != self.p.SUM or self.coefficients != (1, 1):
-            return Absorbed.NOTHING
-        return super().absorb(following, chance)
+        return super().absorb(following, chance) if self.adds_two() else Absorbed.NOTHING
+
+    def adds_two(self) -> bool:
+        return self.p.operation == self.p.SUM and self.coefficients == (1, 1)
 
     def backward_reads(self) -> tuple[bool, bool]:
         product = self.p.operation == self.p.PROD

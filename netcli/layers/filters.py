@@ -98,8 +98,8 @@ class Filters(Layer):
         axis = self.channel_axis
         return (count_of(shape[:axis]), shape[axis], *(shape[axis + 1 :] or (1,)))
 
-    def conv(self, x_shape: Shape, num_output: int, bias: bool, relu: float | None = None, affine: bool = False) -> Any:
-        """The plan of a convolution with these filters, and of what is done to its result (`Ops.conv`)."""
+    def conv(self, x_shape: Shape, num_output: int, bias: bool, **after: Any) -> Any:
+        """The plan of a convolution with these filters; after: what is done to its result, and more of `Ops.conv`."""
         window = self.window
         return self.ops.conv(
             x_shape,
@@ -111,9 +111,8 @@ class Filters(Layer):
             self.p.group,
             bias,
             self.dtype,
-            relu,
             choices=self.ops.choices if self.x_shape == self.lasting else None,
-            affine=affine,
+            **after,
         )
 
     def weights(self, w: Any) -> Any:

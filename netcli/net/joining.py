@@ -3,8 +3,9 @@
 Note [Joined layers]: convolution and ReLU, or BatchNorm, Scale and ReLU, are three passes over memory as layers and
 one as an operation.  Which pairs there are is the layers' affair (`Layer.absorb`); here is decided where a pair may be
 joined: the next layer is the only reader of a layer's only top, either both run backward or neither, and nobody may
-look at the blob between them.  A layer that is absorbed keeps its name, its parameters and its shapes, but has nothing
-to do; the blob between takes no memory.  Results are the same within rounding, and what is not a number still shows.
+look at the blob between them.  Where the next layer reads others too, as a sum does, these become bottoms of the first.
+A layer that is absorbed keeps its name, its parameters and its shapes, but has nothing to do; the blob between takes no
+memory.  Results are the same within rounding, and what is not a number still shows.
 """
 
 from __future__ import annotations
@@ -111,10 +112,11 @@ def join(
         id(blob) for layer, top in zip(layers, tops, strict=True) if layer.type != "Dropout" for blob in top
     )
     for j, following in enumerate(runs):
-        if len(following.bottoms) == 1 and len(following.tops) == 1 and id(following.bottoms[0]) in writer:
-            leader = runs[writer[id(following.bottoms[0])]]
-            if _is_free(leader, following, looked_at):
-                _absorb(layers, leader, following, layers[j].reads_top and writes[id(following.tops[0])] > 1)
+        if following.bottoms and len(following.tops) == 1:
+            # The last one there is can have all of the others' results.
+            i = max(writer.get(id(blob), -1) for blob in following.bottoms)
+            if i >= 0 and _is_free(runs[i], following, looked_at):
+                _absorb(layers, runs[i], following, layers[j].reads_top and writes[id(following.tops[0])] > 1)
         for blob in tops[j]:
             writes[id(blob)] -= layers[j].type != "Dropout"
             writer[id(blob)] = j if following.tops else following.by
@@ -122,10 +124,10 @@ def join(
 
 
 def _is_free(leader: Run, following: Run, looked_at: Collection[int]) -> bool:
-    between, after = following.bottoms[0], following.tops[0]
-    if leader.tops != [between] or leader.backward.runs != following.backward.runs:
+    between, after = leader.tops, following.tops[0]
+    if len(between) != 1 or between[0] not in following.bottoms or leader.backward.runs != following.backward.runs:
         return False
-    return between is after or id(between) not in looked_at
+    return between[0] is after or id(between[0]) not in looked_at
 
 
 def _absorb(layers: Sequence[Layer], leader: Run, following: Run, is_written_over: bool) -> None:
@@ -146,6 +148,7 @@ def _absorb(layers: Sequence[Layer], leader: Run, following: Run, is_written_ove
     following.forward, following.by = False, leader.by
     if absorbed is Absorbed.FORWARD:
         return
+    leader.bottoms = [*leader.bottoms, *(blob for blob in following.bottoms if blob is not leader.tops[0])]
     leader.tops = following.tops
     leader.backward = replace(leader.backward, arrives=following.backward.arrives)
     following.backward = Backward(False, [], [], [])

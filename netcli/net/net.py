@@ -42,6 +42,8 @@ class Net:
     shared_with   a net whose parameters the layers of the same names look at, as test nets do
     in_turn       whether each runs whole passes, and never between a forward and a backward of the other: then their
                   blobs lie in the same memory too
+    constant      whether the parameters stay but for `load`, so that layers may keep what they make of them; who
+                  writes to one otherwise says so by `parameters_changed`
     gradients     whether `backward` will be called; None: in TRAIN, and where the net says force_backward
     dry           build and plan, but take no memory and fill no parameter: for `netcli summary`
 
@@ -66,6 +68,7 @@ class Net:
         shared_with: Net | None = None,
         in_turn: bool = False,
         gradients: bool | None = None,
+        constant: bool = False,
         dry: bool = False,
     ) -> None:
         self.document = net_of_state(document, net_state(document.message, phase, level, stages))
@@ -79,6 +82,8 @@ class Net:
         self.context = Context(
             phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder, gradients=self.gradients
         )
+
+        self.context.constant = constant
 
         # A copy of what is written over is what a blob of its own is, but has no place in the memory plan.
         graph = wire(self.document, apart=self.gradients and keep_blobs is not True)
@@ -291,7 +296,14 @@ class Net:
 
         Raises SnapshotError where counts or shapes differ.
         """
-        return weights.load(self.layers, source, weights.not_owned(self.layers, self.learnable))
+        unknown = weights.load(self.layers, source, weights.not_owned(self.layers, self.learnable))
+        self.parameters_changed()
+        return unknown
+
+    def parameters_changed(self) -> None:
+        """Somebody has written to parameters of a net that was told that they stay."""
+        for layer in self.layers:
+            layer.parameters_changed()
 
     def share_with(self, other: Net) -> None:
         """Look at another net's parameters from now on, in the layers of the same names; diffs stay apart.
@@ -299,6 +311,7 @@ class Net:
         Raises ShapeError where shapes differ.
         """
         share_trained(self.layers, self._documents, other.layers)
+        self.parameters_changed()
 
     @property
     def weights_message(self) -> Any:

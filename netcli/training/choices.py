@@ -60,6 +60,7 @@ class Choice:
 
         shared_with: the net to train, which this one takes turns with
         """
+        gradients = self.batches == 0 and not self.is_test
         return Net(
             self.document,
             self.phase,
@@ -71,7 +72,8 @@ class Choice:
             keep_blobs=keep_blobs,
             shared_with=shared_with,
             in_turn=True,
-            gradients=self.batches == 0 and not self.is_test,
+            gradients=gradients,
+            constant=not gradients and shared_with is None,
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
 from netcli.arrays import choices
 from netcli.arrays.choices import Choices
-from netcli.arrays.onednn import conv, ways
+from netcli.arrays.onednn import conv, conv_operations, ways
 from netcli.arrays.onednn.conv import Conv
 
 SHAPE = ((2, 16, 12, 12), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, True, F4)
@@ -161,7 +161,7 @@ def test_with_timing_off_rules_decide_and_the_disk_is_left_alone(cache, measured
 
 @needs_onednn
 def test_large_activations_are_not_copied(cache, measured, monkeypatch):
-    monkeypatch.setattr(conv, "BLOCKED_BYTES", 1000)
+    monkeypatch.setattr(conv_operations, "BLOCKED_BYTES", 1000)
     execute(lasting())
     assert len(measured) == 3
     assert all(name.startswith("channels-last") for names in measured for name in names)
@@ -243,16 +243,16 @@ def test_every_way_gives_the_same_numbers(monkeypatch, shape, filters, kernel, g
     settings = (filters, (kernel,) * 2, (1, 1), (kernel // 2,) * 2, (1, 1), group, True, F4)
     want = execute(Conv(shape, *settings))
     plan = Conv(shape, *settings)
-    names = [name for name, _ in ways.ways(getattr(plan, f"_{operation}_in"), plan._layouts(operation))]
+    names = [name for name, _ in ways.ways(getattr(plan.has, operation), plan.has.layouts(operation))]
     assert len(set(names)) == len(names) > 1
     assert not any("ref" in name for name in names)
     for name in names:
         made = Choices()
         other = Conv(shape, *settings, choices=made)
-        made.follow({other._key(operation): name})
+        made.follow({other.has.key(operation): name})
         for one, another in zip(execute(other), want, strict=True):
             close(one, another)
-        assert made.made[other._key(operation)] == name
+        assert made.made[other.has.key(operation)] == name
 
 
 @needs_onednn

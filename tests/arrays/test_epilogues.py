@@ -1,4 +1,4 @@
-"""What convolution and inner product do to their results in the same pass: sum into what is there, ReLU."""
+"""What convolution and inner product do to their results in the same pass: a sum with another array, ReLU, slopes."""
 
 import contextlib
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
+from netcli.arrays.choices import Choices
 from netcli.arrays.onednn.conv import Conv
 from netcli.arrays.onednn.inner_product import InnerProduct
 from netcli.arrays.onednn.lrn import LRN
@@ -15,6 +16,7 @@ from netcli.arrays.ops import Unsupported
 from netcli.arrays.plain import lrn, pool
 from netcli.arrays.plain.conv import Conv as PlainConv
 from netcli.arrays.plain.inner_product import InnerProduct as PlainInnerProduct
+from netcli.arrays.work_space import Calls
 
 # x, filters, kernel, stride, pad, dilation, group, bias
 CONVOLUTIONS = {
@@ -34,18 +36,22 @@ def rectified(y, slope):
     return y if slope is None else np.where(y > 0, y, slope * y)
 
 
+def filters(case):
+    """Filters and biases."""
+    return parameter(case[1], case[0][1] // case[6], *case[2]), parameter(case[1]) if case[7] else None
+
+
 @epilogues
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_the_definition(name, relu, add):
     case = CONVOLUTIONS[name]
-    x, w = array(case[0]), parameter(case[1], case[0][1] // case[6], *case[2])
-    b = parameter(case[1]) if case[7] else None
+    x, (w, b) = array(case[0]), filters(case)
     usual, plan = PlainConv(*case, F4), PlainConv(*case, F4, relu, add)
-    y = array(plan.y_shape)
+    y, z = array(plan.y_shape), array(plan.y_shape, 1)
     want = np.empty_like(y)
     usual.forward(x, w, b, want)
-    want = rectified(want + y if add else want, relu)
-    plan.forward(x, w, b, y)
+    want = rectified(want + z if add else want, relu)
+    plan.forward(x, w, b, y, *[z] * add)
     close(y, want)
 
 
@@ -55,25 +61,83 @@ def test_the_definition(name, relu, add):
 @pytest.mark.parametrize("way", ["channels-last", "free"])
 def test_a_factor_and_a_summand_for_each_channel(name, relu, add, way):
     case = CONVOLUTIONS[name]
-    x, w = array(case[0]), parameter(case[1], case[0][1] // case[6], *case[2])
-    b = parameter(case[1]) if case[7] else None
+    x, (w, b) = array(case[0]), filters(case)
     s, t = parameter(case[1]), parameter(case[1]) + 1
     usual = PlainConv(*case, np.float64)
-    y, conv = array(usual.y_shape), np.empty(usual.y_shape)
+    z, conv = array(usual.y_shape), np.empty(usual.y_shape)
     usual.forward(x, w, b, conv)
     beside = (-1, *[1] * len(case[2]))
     conv = conv * s.reshape(beside) + t.reshape(beside)
-    want = rectified(conv + y if add else conv, relu)
+    want = rectified(conv + z if add else conv, relu)
     plans = [PlainConv(*case, F4, relu, add, None, True)]
     with contextlib.suppress(Unsupported):  # with add not for all shapes
         plans.append(Conv(*case, F4, relu, add, None, True))
     assert len(plans) == 2 or add
     for plan in plans:
-        if isinstance(plan, Conv) and way in plan._layouts("forward"):
-            plan._run_forward = plan._forward_program(plan._forward_in(plan._layouts("forward")[way])).run
-        out = y.copy("K")
-        plan.forward(x, w, b, out, s, t)
-        close(out, want)
+        if isinstance(plan, Conv) and way in plan.has.layouts("forward"):
+            plan._run_forward = plan._forward_program(plan.has.forward(plan.has.layouts("forward")[way])).run
+        y = array(plan.y_shape, 2)
+        plan.forward(x, w, b, y, s, t, *[z] * add)
+        close(y, want)
+
+
+@needs_onednn
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_a_slope_for_each_channel(name, add):
+    case = CONVOLUTIONS[name]
+    w, b = filters(case)
+    a = parameter(case[1])
+    plans = [PlainConv(*case, F4, None, add, prelu=True)]
+    with contextlib.suppress(Unsupported):
+        plans.append(Conv(*case, F4, None, add, prelu=True))
+    assert len(plans) == 2 or add
+    z = array(plans[0].y_shape, 1)
+    for x in strange(array(case[0])):
+        want = np.empty(plans[0].y_shape)
+        with np.errstate(all="ignore"):
+            PlainConv(*case, np.float64).forward(np.float64(x), w, b, want)
+            want += z if add else 0
+            want = rectified(want, a.reshape(-1, *[1] * len(case[2])))
+        for plan in plans:
+            y = array(plan.y_shape, 2)
+            with np.errstate(all="ignore"):
+                plan.forward(x, w, b, y, *[z] * add, a)
+            finite = np.isfinite(want)
+            np.testing.assert_array_equal(np.isfinite(y), finite)
+            close(np.where(finite, y, 0), np.where(finite, want, 0))
+
+
+@needs_onednn
+@pytest.mark.parametrize("choices", [None, Choices()])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_filters_that_are_held_stay_until_others_are_given(name, choices):
+    case = CONVOLUTIONS[name]
+    x, (w, b) = array(case[0]), filters(case)
+    plan, definition = Conv(*case, F4, 0.25, choices=choices, held=True), PlainConv(*case, F4, 0.25, held=True)
+    y, want = array(plan.y_shape, 1), array(plan.y_shape, 2)
+    for given in (w, 2 * w, w):
+        for each, out in ((plan, y), (definition, want)):
+            held = given.copy()
+            each.hold(held)
+            each.forward(x, None, b, out)
+        close(y, want)
+        held[...] = np.nan
+        plan.forward(x, None, b, y)
+        close(y, want)
+    dy, dx, usual = array(plan.y_shape, 3), array(case[0]), array(case[0])
+    plan.backward_data(dy, w, dx)
+    definition.backward_data(dy, w, usual)
+    close(dx, usual)
+
+
+@needs_onednn
+def test_filters_that_are_held_are_told_as_work_space():
+    case = CONVOLUTIONS["3x3"]
+    usual, held = (Conv(*case, F4, held=held).work_space(Calls()) for held in (False, True))
+    assert usual.kept == 0
+    assert held.kept >= 4 * 24 * 32 * 9
+    assert held.passing < usual.passing
 
 
 def strange(x):
@@ -91,15 +155,14 @@ def strange(x):
 def test_every_way_to_convolve(name, relu, add):
     case = CONVOLUTIONS[name]
     plan, definition = Conv(*case, F4, relu, add), PlainConv(*case, np.float64, relu, add)
-    w, b = parameter(*plan.w_shape), parameter(case[1]) if case[7] else None
-    before = array(plan.y_shape, 1)
+    (w, b), z = filters(case), array(plan.y_shape, 1)
     for x in strange(array(case[0])):
-        want = np.float64(before)
+        want = np.empty(plan.y_shape)
         with np.errstate(all="ignore"):
-            definition.forward(np.float64(x), w, b, want)
-        for _, operation in ways(plan._forward_in, plan._layouts("forward")):
-            y = before.copy(order="K")
-            plan._forward_program(operation).run(*[x, w, *([] if b is None else [b]), y])
+            definition.forward(np.float64(x), w, b, want, *[np.float64(z)] * add)
+        for _, operation in ways(plan.has.forward, plan.has.layouts("forward")):
+            y = array(plan.y_shape, 2)
+            plan._forward_program(operation).run(*[x, w, *([] if b is None else [b]), y, *[z] * add])
             if relu == 0:
                 y[np.isneginf(y)] = 0
             np.testing.assert_array_equal(np.isfinite(y), np.isfinite(want))
@@ -107,13 +170,12 @@ def test_every_way_to_convolve(name, relu, add):
 
 
 @needs_onednn
-def test_a_sum_into_arrays_in_any_order():
+def test_a_sum_with_arrays_in_any_order():
     case = CONVOLUTIONS["3x3"]
-    plan, x = Conv(*case, F4, 0.0, True), array(case[0])
-    w, b, y = parameter(*plan.w_shape), parameter(24), array(plan.y_shape, 1)
-    other = np.ascontiguousarray(y)
-    plan.forward(x, w, b, y)
-    plan.forward(x, w, b, other)
+    plan, x, (w, b) = Conv(*case, F4, 0.0, True), array(case[0]), filters(case)
+    z, y, other = (array(plan.y_shape, seed) for seed in (1, 2, 3))
+    plan.forward(x, w, b, y, z)
+    plan.forward(x, w, b, other, np.ascontiguousarray(z))
     close(other, y)
 
 

@@ -7,6 +7,7 @@ from arrays.onednn_arrays import needs_onednn
 from net.nets import TEST, TRAIN, data, layer, net
 from netcli.arrays.onednn.program import Program
 from netcli.arrays.ops import Ops
+from netcli.snapshots.content import LayerWeights, Weights
 
 IMAGES = (3, 4, 6, 5)
 CONV = "convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: 'xavier' } }"
@@ -224,3 +225,72 @@ def test_a_folded_net_looks_at_its_arrays_once(monkeypatch):
     monkeypatch.setattr(Program, "_bind", lambda program, arrays: (bound.append(program), bind(program, arrays)))
     made.forward()
     assert bound == []
+
+
+@engines
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("bias", ["", "bias_term: false "])
+def test_parameters_that_stay_are_made_ready_once(engine, constant, bias):
+    text = START.replace("num_output", f"{bias}num_output") + BN + SCALE + RELU + END
+    made = net(text, TEST, ops=Ops(engine), seed=4, constant=constant)
+    alone = net(text, TEST, ops=Ops(engine), seed=4, keep_blobs=True)
+    for scale in (1, 2):
+        for each in (made, alone):
+            for blobs in each.params.values():
+                for blob in blobs:
+                    blob.data[...] = scale * np.random.default_rng(blob.count).uniform(0.5, 1.5, blob.shape)
+            each.parameters_changed()
+        np.testing.assert_allclose(numbers(made)[:3], numbers(alone)[:3], rtol=1e-4)
+    for name in ("c", "scale", "bn"):
+        made.params[name][0].data[...] *= 2
+    assert (numbers(made, 1)[0] == pytest.approx(numbers(alone, 1)[0], rel=1e-4)) == constant
+
+
+@engines
+def test_weights_that_are_loaded_are_those_of_the_next_pass(engine):
+    made, other = (net(START + BN + END, TEST, ops=Ops(engine), seed=4, constant=True) for _ in range(2))
+    other.params["c"][0].data[...] *= 2
+    assert numbers(made, 1)[0] != numbers(other, 1)[0]
+    layers = [LayerWeights(name, "", [blob.data for blob in blobs]) for name, blobs in other.params.items()]
+    assert made.load(Weights("", layers=layers)) == []
+    assert numbers(made, 1)[0] == numbers(other, 1)[0]
+
+
+@engines
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("shared", ["", "prelu_param { channel_shared: true }"])
+def test_in_tests_convolutions_take_slopes_and_sums(engine, constant, shared):
+    second = layer("Convolution", "d", "x", rest=CONV)
+    end = layer("EuclideanLoss", "loss", "%s t")
+    prelu = layer("PReLU", "prelu", "d", "d", shared)
+
+    def check(text, joined):
+        made = net(text, TEST, ops=Ops(engine), seed=4, constant=constant)
+        assert done_by(made) == joined
+        same(text, TEST, engine, joined)
+
+    check(START + BN + second + prelu + SUM % "1" + end % "sum", {"bn": "c", "prelu": "d"})
+    last = layer("BatchNorm", "bn", "d", "d") + SUM % "1" + layer("ReLU", "relu", "sum", "sum")
+    check(START + second + last + end % "sum", {"bn": "d", "sum": "d", "relu": "d"})
+    # the first of the two would want what is not there yet
+    check(START + second + layer("TanH", "tanh", "d", "d") + BN + SUM % "1" + end % "sum", {"bn": "c"})
+    check(START + BN + second + SUM % "2" + end % "sum", {"bn": "c"})
+    after = SUM % "1" + prelu.replace("'d'", "'sum'")
+    check(START + BN + second + after + end % "sum", {"bn": "c", "sum": "d", "prelu": "d"})
+    check(START + BN + second + SUM % "1" + SCALE.replace("'c'", "'sum'") + end % "sum", {"bn": "c", "sum": "d"})
+    # what a sum reads twice
+    check(START + BN + layer("Eltwise", "sum", "c c") + end % "sum", {"bn": "c"})
+
+
+@needs_onednn
+def test_a_sum_that_somebody_looks_at_is_there():
+    text = START + layer("Convolution", "d", "x", rest=CONV) + layer("BatchNorm", "bn", "d", "d") + SUM % "1"
+    text += layer("ReLU", "relu", "sum") + layer("EuclideanLoss", "loss", "relu t")
+    assert done_by(net(text, TEST, ops=Ops())) == {"bn": "d", "sum": "d", "relu": "d"}
+    made, alone = (net(text, TEST, ops=Ops(), seed=4, keep_blobs=keep) for keep in (["sum", "c"], True))
+    assert done_by(made) == {"bn": "d", "sum": "d"}
+    for each in (made, alone):
+        each.blobs["x"].data[...] = np.random.default_rng(1).standard_normal(IMAGES)
+        each.forward()
+    for name in ("sum", "c"):
+        np.testing.assert_allclose(made.blobs[name].data, alone.blobs[name].data, rtol=1e-4, atol=1e-5)

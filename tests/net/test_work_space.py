@@ -77,7 +77,7 @@ WITH_TEMPORARIES = ("others",)  # of layers that compute by NumPy
 
 def foretold(text, phase, engine):
     """What is planned, in bytes, and the work space."""
-    net = Net(document(text), phase, ops=Ops(engine), dry=True)
+    net = Net(document(text), phase, ops=Ops(engine), constant=phase == TEST, dry=True)
     return net.memory.total, net.work_space()
 
 
@@ -87,7 +87,7 @@ def taken(text, phase, engine):
     gc.collect()
     tracemalloc.start()
     try:
-        net = Net(document(text), phase, ops=Ops(engine))
+        net = Net(document(text), phase, ops=Ops(engine), constant=phase == TEST)
         for _ in range(2):
             net.clear_diffs()
             net.forward()

@@ -29,7 +29,7 @@ from tools.bench.turns import Step, serve
 def direct(case: Case, work: str, engine: str) -> tuple[Step, dict[str, Any]]:
     """A net and a solver, as `netcli train` and `netcli predict` have them."""
     set_threads(None)
-    net = Net(net_document(case, work), phase(work), ops=Ops(engine), seed=1)
+    net = Net(net_document(case, work), phase(work), ops=Ops(engine), seed=1, constant=work != "train")
     x, y = case.batch_of(work)
     net.blobs["data"].data[...] = x
     if work != "train":

@@ -51,6 +51,8 @@ BINARY_ADD = 0x1FFF0
 BINARY_MUL = 0x1FFF1
 BINARY_GT = 0x1FFF7
 
+OF_CHANNELS = 1 << 1  # a mask: one number for each place along axis 1
+
 # flags of batch normalisation
 USE_GLOBAL_STATS = 0x1
 USE_SCALE = 0x2
@@ -79,8 +81,8 @@ ARG_DIFF_BIAS = 169
 ARG_DIFF_SCALE = 255
 ARG_DIFF_SHIFT = 256
 ARG_SRC_1 = 2
-ARG_TIMES = 0x8000 | ARG_SRC_1  # the other factor, where the first thing done to a result is a multiplication
-ARG_PLUS = 0x10000 | ARG_SRC_1  # and the summand, where an addition is the second
+ARG_AFTER = 0x8000  # * (i + 1) | the argument: of what is done to a result, the thing number i
+ARG_TIMES = ARG_AFTER | ARG_SRC_1  # the other factor, where the first thing is a multiplication
 ARG_MULTIPLE_SRC = 1024  # + i: input i of a sum
 
 # instruction sets, as `effective_cpu_isa` answers

@@ -3,7 +3,8 @@
 N: images  C: channels  M: filters  G: groups
 
 Activations stay in the blobs' order (Note [Channels last]), unless it is faster to reorder them inside.  Filters are
-reordered at each call, which costs less than a hundredth of the product.
+reordered at each call, which costs less than a hundredth of the product with many images, a third of it with one;
+filters that are held, once.
 """
 
 from __future__ import annotations
@@ -15,19 +16,18 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.choices import Choices
-from netcli.arrays.layout import Shape, count_of, size_text
+from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Layout, Operation, accept, activation, fastest, free, plain
-from netcli.arrays.onednn.program import ITEMSIZE, Memory, Program
+from netcli.arrays.onednn.conv_operations import After, ConvOperations
+from netcli.arrays.onednn.descriptors import Operation, activation, fastest, plain
+from netcli.arrays.onednn.held_filters import HeldFilters
+from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.ways import choose, least_time, ways
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.ops import Unsupported
 from netcli.arrays.plain.conv import Conv as Definition
 from netcli.arrays.threads import thread_count
 from netcli.arrays.work_space import Calls, WorkSpace
-
-LARGE_IMAGE = 48 * 48  # pixels; see Note [Blocked gradients]
-BLOCKED_BYTES = 512 << 20  # of scratch memory spent on it at most
 
 WORTH_TIMING = 200_000  # multiply-adds: below it a call costs more than the product
 TIMED = 64_000_000  # multiply-adds of an execution that is timed, on fewer images where there are more
@@ -57,96 +57,68 @@ class Conv:
         add: bool = False,
         choices: Choices | None = None,
         affine: bool = False,
+        prelu: bool = False,
+        held: bool = False,
     ) -> None:
-        room = [
-            size + 2 * p - (d * (k - 1) + 1) for size, k, p, d in zip(x_shape[2:], kernel, pad, dilation, strict=True)
-        ]
-        out = tuple(max(0, each) // s + 1 for each, s in zip(room, stride, strict=True))
-        self.x_shape, self.y_shape = x_shape, (x_shape[0], num_output, *out)
-        accept(dtype, self.x_shape, self.y_shape)
-        self.relu, self.add, self.choices = relu, add, choices
+        self.has = ConvOperations(
+            x_shape,
+            num_output,
+            kernel,
+            stride,
+            pad,
+            dilation,
+            group,
+            bias,
+            dtype,
+            After(relu, add, affine, prelu),
+            held,
+        )
         self.settings = (num_output, kernel, stride, pad, dilation, group, bias, dtype)
-        self.w_shape = (num_output, x_shape[1] // group, *kernel)
-        # oneDNN wants an axis for the groups.
-        self.grouped = self.w_shape if group == 1 else (group, num_output // group, *self.w_shape[1:])
-        self.b = plain((num_output,)) if bias else None
-        # for each channel, beside y
-        self.affine = plain((1, num_output, *[1] * len(kernel))) if affine else None
-        # oneDNN counts dilation from 0, and cells of padding on either side.
-        behind = tuple(p + max(0, -each) for p, each in zip(pad, room, strict=True))
-        self.window = (stride, tuple(d - 1 for d in dilation), pad, behind)
-        self._forward = fastest(self._forward_in, self._layouts("forward").values())
+        self.choices, self.held, self.after = choices, held, self.has.after
+        self.x_shape, self.y_shape, self.w_shape = x_shape, self.has.y_shape, self.has.w_shape
+        self.grouped, self.b = self.has.grouped, self.has.b
         self._run_forward: Run | None = None
+        self._given: Any = None  # filters to hold, before the first execution
+        self._held: HeldFilters | None = None
         self._run_backward_data: Run | None = None
         self._run_backward_weights: Run | None = None
-
-    # -- what oneDNN has for it
-
-    def _layouts(self, operation: str) -> dict[str, Layout]:
-        """Where activations may lie in an operation, the first by rule."""
-        if len(self.x_shape) != 4:  # C-contiguous, an order that oneDNN's fast kernels do not have
-            return {"free": free}
-        if operation == "backward_weights" and self._blocked_gradients():
-            return {"free": free, "channels-last": activation}
-        return {"channels-last": activation, "free": free}
-
-    def _blocked_gradients(self) -> bool:
-        """Note [Blocked gradients]: by rule channels-last or, where it pays to reorder x and dy, oneDNN's own order.
-
-        Measured (AVX-512, whole nets' layers): with up to 4 channels the gradient of the filters takes 0.4 to
-        0.9 of the time that way, with whole blocks of 16 channels in large images 0.65 to 0.98, else 1 to 2.
-        """
-        channels, filters = self.x_shape[1], self.y_shape[1]
-        few = channels <= 4
-        large = (
-            count_of(self.w_shape[2:]) > 1
-            and channels % 16 == filters % 16 == 0
-            and count_of(self.x_shape[2:]) >= LARGE_IMAGE
-        )
-        return self.w_shape == self.grouped and (few or large) and self._may_copy()
-
-    def _may_copy(self) -> bool:
-        """Whether x and y may be reordered into scratch memory."""
-        return ITEMSIZE * (count_of(self.x_shape) + count_of(self.y_shape)) <= BLOCKED_BYTES
-
-    def _forward_in(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
-        args = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
-        return Operation("convolution_forward", *args, add=self.add, relu=self.relu, affine=self.affine)
-
-    def _backward_data_in(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), layout(self.y_shape))
-        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._forward)
-
-    def _backward_weights_in(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
-        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._forward)
 
     # -- programs
 
     def _weights(self, program: Program, port: Memory) -> Memory:
         return program.seen_as(port, plain(self.grouped))
 
-    def _forward_program(self, operation: Operation) -> Program:
+    def _forward_program(self, operation: Operation, held: HeldFilters | None = None) -> Program:
+        """held: the filters, where the plan holds them; None: some that are not there yet."""
         program = Program()
-        x = program.port(activation(self.x_shape))
-        w = self._weights(program, program.port(plain(self.w_shape)))
-        inputs = {dnnl.ARG_SRC: x, dnnl.ARG_WEIGHTS: w}
+        inputs = {dnnl.ARG_SRC: program.port(activation(self.x_shape))}
+        if self.held:
+            inputs[dnnl.ARG_WEIGHTS] = (held or HeldFilters(operation, self.grouped)).memory(program)
+        else:
+            inputs[dnnl.ARG_WEIGHTS] = self._weights(program, program.port(plain(self.w_shape)))
         if self.b is not None:
             inputs[dnnl.ARG_BIAS] = program.port(self.b)
-        y = program.output(activation(self.y_shape), add=self.add)
-        if self.affine is not None:
-            of_channels = plain((self.y_shape[1],))
-            for number in (dnnl.ARG_TIMES, dnnl.ARG_PLUS):
-                inputs[number] = program.seen_as(program.port(of_channels), self.affine)
-        if not self.add:
-            program.execute(operation, inputs, {dnnl.ARG_DST: y})
-            return program
-        summed = program.reordered(y, operation.desc(dnnl.ARG_DST))
-        program.execute(operation, inputs, {dnnl.ARG_DST: summed})
-        if summed is not y:
-            program.reorder(summed, y)
+        y = program.output(activation(self.y_shape))
+        after = iter(operation.after)
+        for _ in range(2 * self.after.affine):
+            inputs[next(after)] = self._beside(program)
+        if self.after.add:
+            z = program.port(activation(self.y_shape))
+            inputs[next(after)] = program.reordered(z, operation.desc(dnnl.ARG_DST))
+        if self.after.prelu:
+            inputs[next(after)] = self._beside(program)
+        program.execute(operation, inputs, {dnnl.ARG_DST: y})
         return program
+
+    def _beside(self, program: Program) -> Memory:
+        """The next array of the call, numbers for each channel."""
+        return program.seen_as(program.port(plain((self.y_shape[1],))), self.has.of_channels)
+
+    def _holding(self, operation: Operation, w: Any) -> tuple[Program, HeldFilters]:
+        """The program of a plan that holds its filters, and these."""
+        held = HeldFilters(operation, self.grouped)
+        held.take(w)
+        return self._forward_program(operation, held), held
 
     def _backward_data_program(self, operation: Operation) -> Program:
         program = Program()
@@ -167,15 +139,15 @@ class Conv:
 
     def _chosen(self, operation: str, arrays: Callable[[int], Sequence[Any]] | None) -> Operation:
         """arrays: gives those for an execution on so many images, which is free to write to them; None: no timing."""
-        make, layouts = getattr(self, f"_{operation}_in"), self._layouts(operation)
+        make, layouts = getattr(self.has, operation), self.has.layouts(operation)
         if self.choices is None:
             return fastest(make, layouts.values())
         measure = None
-        if arrays is not None and self._multiply_adds() >= WORTH_TIMING:
+        if arrays is not None and self.has.multiply_adds() >= WORTH_TIMING:
             measure = partial(self._measured, operation, arrays)
         return choose(
             self.choices,
-            self._key(operation),
+            self.has.key(operation),
             make,
             layouts,
             partial(self._by_rule, operation),
@@ -183,53 +155,45 @@ class Conv:
         )
 
     def _by_rule(self, operation: str) -> str:
-        for way, _ in ways(getattr(self, f"_{operation}_in"), self._layouts(operation)):
+        for way, _ in ways(getattr(self.has, operation), self.has.layouts(operation)):
             return way
-        raise Unsupported(f"oneDNN has only slow loops for {self._key(operation)}")
+        raise Unsupported(f"oneDNN has only slow loops for {self.has.key(operation)}")
 
     def _measured(self, operation: str, arrays: Callable[[int], Sequence[Any]]) -> tuple[str, bool]:
-        work = self._multiply_adds() + PER_ITEM * (count_of(self.x_shape) + count_of(self.y_shape))
+        work = self.has.multiply_adds() + PER_ITEM * (count_of(self.x_shape) + count_of(self.y_shape))
         images = max(thread_count(), TIMED * self.x_shape[0] // work)
         plan = self
         if images < self.x_shape[0]:
-            after = (self.relu, self.add, None, self.affine is not None)
-            plan = Conv((images, *self.x_shape[1:]), *self.settings, *after)
-        program = getattr(plan, f"_{operation}_program")
+            plan = Conv((images, *self.x_shape[1:]), *self.settings, **self.after._asdict(), held=self.held)
+        program: Callable[[Operation], Program] = getattr(plan, f"_{operation}_program")
+        if operation == "forward" and self.held:
+            program = lambda found: plan._holding(found, self._given)[0]  # noqa: E731
         # As one matrix product only the gradient of the filters is ever the fastest; with groups there are many.
         products = operation == "backward_weights" and self.w_shape == self.grouped
         programs = {
             way: program(found)
-            for way, found in ways(getattr(plan, f"_{operation}_in"), self._layouts(operation))
-            if (products or "gemm" not in way) and (self._may_copy() or not way.startswith("free"))
+            for way, found in ways(getattr(plan.has, operation), self.has.layouts(operation))
+            if (products or "gemm" not in way) and (self.has.may_copy() or not way.startswith("free"))
         }
         return least_time(programs, arrays(plan.x_shape[0])) if programs else (self._by_rule(operation), True)
-
-    def _multiply_adds(self) -> int:
-        return count_of(self.y_shape) * count_of(self.w_shape[1:])
-
-    def _key(self, operation: str) -> str:
-        num_output, kernel, stride, pad, dilation, group, bias, _ = self.settings
-        parts = [f"convolution {operation.replace('_', ' ')} {size_text(self.x_shape)}", f"filters {num_output}"]
-        windows = (("kernel", kernel), ("stride", stride), ("pad", pad), ("dilation", dilation))
-        parts += [f"{name} {size_text(sizes)}" for name, sizes in windows]
-        parts += [f"group {group}", *["bias"] * bias]
-        if operation == "forward":
-            parts += [
-                *["affine"] * (self.affine is not None),
-                *["add"] * self.add,
-                *([] if self.relu is None else [f"relu {self.relu:g}"]),
-            ]
-        return ", ".join(parts)
 
     def _definition(self) -> Definition:
         return Definition(self.x_shape, *self.settings)
 
     # -- the plan
 
-    def forward(self, x: Any, w: Any, b: Any, y: Any, s: Any = None, t: Any = None) -> None:
-        arrays = (x, w, y) if b is None else (x, w, b, y)
-        if s is not None:
-            arrays += (s, t)
+    def hold(self, w: Any) -> None:
+        if self._held is None:
+            self._given = w
+        else:
+            self._held.take(w)
+
+    def forward(self, x: Any, w: Any, b: Any, y: Any, *after: Any) -> None:
+        arrays = (x, y) if b is None else (x, b, y)
+        if w is not None:
+            arrays = (x, w, *arrays[1:])
+        if after:
+            arrays += after
         run = self._run_forward or self._settle_forward(arrays)
         run(*arrays)
 
@@ -260,15 +224,17 @@ class Conv:
     # -- first executions
 
     def _settle_forward(self, arrays: Sequence[Any]) -> Run:
-        at = 2 if self.b is None else 3  # y's place
-        x, y = arrays[0], arrays[at]
-
         def some(images: int) -> Sequence[Any]:
-            of_y = y[:images].copy("K") if self.add else y[:images]
-            return (x[:images], *arrays[1:at], of_y, *arrays[at + 1 :])
+            numbers = () if self.held else (1,)  # the filters; the others are of channels, or of images
+            return [each if i in numbers or each.ndim == 1 else each[:images] for i, each in enumerate(arrays)]
 
-        self._forward = self._chosen("forward", some)
-        self._run_forward = self._forward_program(self._forward).run
+        operation = self._chosen("forward", some)
+        if self.held:
+            program, self._held = self._holding(operation, self._given)
+            self._given = None
+        else:
+            program = self._forward_program(operation)
+        self._run_forward = program.run
         return self._run_forward
 
     def _settle_backward_data(self, dy: Any, w: Any, dx: Any) -> Run:

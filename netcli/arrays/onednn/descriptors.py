@@ -79,10 +79,14 @@ LEAST_SLOPE = 1e-20
 class Attributes:
     """Attributes of a primitive: scratch memory comes from us; what is done to each result, in this order.
 
-    affine: multiply it by one array of this layout, the argument ARG_TIMES, and add another, ARG_PLUS.
+    affine: multiply it by one array of this layout and add another.
     add: sum it into what the output holds.
+    plus: add an array of this layout.
     times: multiply it by an array of this layout, the argument ARG_TIMES, where nothing else is done before.
     relu: multiply it by this slope, at least LEAST_SLOPE, where it is below 0.
+    prelu: multiply it by the channel's slope where it is below 0.
+
+    arguments: numbers of the arrays that this takes, in this order.
     """
 
     def __init__(
@@ -91,20 +95,34 @@ class Attributes:
         times: Desc | None = None,
         relu: float | None = None,
         affine: Desc | None = None,
+        plus: Desc | None = None,
+        prelu: bool = False,
     ) -> None:
         lib = library()
+        found: list[int | None] = []  # the argument of each thing that is done
         self.address = lib.own(self, "primitive_attr", lib.new("primitive_attr_create"))
         lib.call.dnnl_primitive_attr_set_scratchpad_mode(self.address, dnnl.SCRATCHPAD_USER)
         post_ops = lib.new("post_ops_create")
         if affine is not None:
             lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, affine.address)
             lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_ADD, affine.address)
+            found += [dnnl.ARG_SRC_1] * 2
         if add:
             lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, dnnl.UNDEFINED)
+            found.append(None)
+        if plus is not None:
+            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_ADD, plus.address)
+            found.append(dnnl.ARG_SRC_1)
         if times is not None:
             lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, times.address)
+            found.append(dnnl.ARG_SRC_1)
         if relu is not None:
             lib.call.dnnl_post_ops_append_eltwise(post_ops, dnnl.ELTWISE_RELU, relu or LEAST_SLOPE, 0.0)
+            found.append(None)
+        if prelu:
+            lib.call.dnnl_post_ops_append_prelu(post_ops, dnnl.OF_CHANNELS)
+            found.append(dnnl.ARG_WEIGHTS)
+        self.arguments = [dnnl.ARG_AFTER * (i + 1) | each for i, each in enumerate(found) if each is not None]
         lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
         lib.call.dnnl_post_ops_destroy(post_ops)
 
@@ -115,7 +133,8 @@ class Operation:
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
         Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
-    add, times, relu, affine: see Attributes.
+    add, times, relu, affine, plus, prelu: see Attributes.
+    after: numbers of the arrays that these take.
     Raises Unsupported where oneDNN has no implementation.
     """
 
@@ -127,9 +146,12 @@ class Operation:
         times: Desc | None = None,
         relu: float | None = None,
         affine: Desc | None = None,
+        plus: Desc | None = None,
+        prelu: bool = False,
     ) -> None:
         lib = library()
-        attributes = Attributes(add, times, relu, affine)
+        attributes = Attributes(add, times, relu, affine, plus, prelu)
+        self.after = attributes.arguments
         # reorder alone names an engine for each side
         head = () if kind == "reorder" else (lib.engine,)
         try:
@@ -153,7 +175,7 @@ class Operation:
         while True:
             each = object.__new__(Operation)
             each.address = lib.own(each, "primitive_desc", lib.new("primitive_desc_clone", self.address))
-            each.kind, each._primitive = self.kind, 0
+            each.kind, each.after, each._primitive = self.kind, self.after, 0
             yield each
             if lib.call.dnnl_primitive_desc_next_impl(self.address):
                 return

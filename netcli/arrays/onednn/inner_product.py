@@ -4,8 +4,9 @@ P: rows of x, all axes before `axis`  K: items in a row  M: outputs
 
 oneDNN has several kernels for it.  Of those that take the filters as they lie in memory, (M, K) or (K, M),
 these are the fastest: forward, its matrix product (AlexNet's fc6, ms: 13; its GEMM 35; the blocked kernel,
-with the filters reordered for it, 21); back to data, GEMM (11), but the matrix product for transposed
-filters (13, GEMM 39); for the weights, GEMM (11).
+with the filters reordered for it, 21), but its GEMM where rows are few (one row: 4.3, the product 6.1; three: 3.0 and
+5.6; four: the same); back to data, GEMM (11), but the matrix product for transposed filters (13, GEMM 39); for the
+weights, GEMM (11).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation
 from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.work_space import Calls, WorkSpace
+
+FEW = 3  # rows
 
 
 class InnerProduct:
@@ -43,7 +46,9 @@ class InnerProduct:
         self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
         self.b = plain((num_output,)) if bias else None
         self.b_row = plain((1, num_output)) if bias else None
-        self._forward = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu))
+        product = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu))
+        by_gemm = (each for each in product.implementations() if rows <= FEW and each.implementation.startswith("gemm"))
+        self._forward = next(by_gemm, product)
         hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
         if transpose:
             self._backward_data = fast(Operation("matmul", self.y, self.w, None, self.x))

@@ -58,6 +58,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "post_ops_destroy": (c_int, (HANDLE,)),
     "post_ops_append_sum": (c_int, (HANDLE, c_float, c_int32, c_int)),
     "post_ops_append_binary": (c_int, (HANDLE, c_int, HANDLE)),
+    "post_ops_append_prelu": (c_int, (HANDLE, c_int)),
     "post_ops_append_eltwise": (c_int, (HANDLE, c_int, c_float, c_float)),
     "primitive_desc_clone": (c_int, (NEW, HANDLE)),
     "primitive_desc_next_impl": (c_int, (HANDLE,)),

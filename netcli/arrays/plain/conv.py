@@ -41,8 +41,11 @@ class Conv:
         add: bool = False,
         choices: Choices | None = None,
         affine: bool = False,
+        prelu: bool = False,
+        held: bool = False,
     ) -> None:
-        self.relu, self.add, self.affine = relu, add, affine
+        self.relu, self.add, self.affine, self.prelu, self.held = relu, add, affine, prelu, held
+        self._held: Any = None
         dtype = np.dtype(dtype)
         images, channels, *size = x_shape
         self.kernel, self.stride, self.dilation, self.group = kernel, stride, dilation, group
@@ -63,9 +66,16 @@ class Conv:
         self._padded = np.empty((self.images, *padded_size, channels), dtype)
         self._inside = (..., *(slice(p, p + s) for p, s in zip(pad, size, strict=True)))
 
-    def forward(self, x: Any, w: Any, b: Any, y: Any, s: Any = None, t: Any = None) -> None:
-        b, s, t = (c if c is None else c.reshape(self.group, -1, *[1] * len(self.out)) for c in (b, s, t))
-        filters = self._filters(w).swapaxes(1, 2)
+    def hold(self, w: Any) -> None:
+        self._held = w
+
+    def forward(self, x: Any, w: Any, b: Any, y: Any, *after: Any) -> None:
+        more = iter(after)
+        s, t = (next(more) if self.affine else None for _ in range(2))
+        z = next(more) if self.add else None
+        a = next(more) if self.prelu else None
+        b, s, t, a = (c if c is None else c.reshape(self.group, -1, *[1] * len(self.out)) for c in (b, s, t, a))
+        filters = self._filters(self._held if self.held else w).swapaxes(1, 2)
         for images, blocks in self._blocks():
             source = self._padded_images(x[images])
             for rows in blocks:
@@ -73,11 +83,13 @@ class Conv:
                 into = self._split(y[images, :, rows])
                 if b is not None:
                     result += b
-                if self.affine:
+                if s is not None:
                     result *= s
                     result += t
-                if self.add:
-                    result += into
+                if z is not None:
+                    result += self._split(z[images, :, rows])
+                if a is not None:
+                    np.multiply(result, a, out=result, where=~(result > 0))
                 into[...] = result
         if self.relu is not None:
             rectify(y, self.relu)
