@@ -1,8 +1,9 @@
 """The processor's peak: vectors of independent fused multiply-adds in registers, on every core at once.
 
 A kernel of LLVM's, by llvmlite, which numba brings: a loop over 12 accumulators, each of the widest vectors that the
-processor has; so many, since a multiply-add takes four or five cycles and two begin in each.  Threads of Python call
-it, which hold no lock meanwhile.
+processor has; so many, since a multiply-add takes four or five cycles and two begin in each, and no more, since AVX2 has
+16 registers (with AVX-512, 8 to 24 measured alike).  Threads of Python call it, which hold no lock meanwhile; a step is
+long beside their start, which took 4 % of one of 5 ms.
 
     python -m tools.bench.peak
 """
@@ -21,7 +22,7 @@ from llvmlite import ir
 from tools.bench.turns import Step, serve
 
 ACCUMULATORS = 12
-LOOPS = 1_000_000  # a step: some 5 ms
+LOOPS = 12_000_000  # a step: some 40 ms
 
 
 def lanes() -> int:
