@@ -221,6 +221,13 @@ def test_inner_product(case, relu):
             close(np.where(finite, found, 0), want)
 
 
+@needs_onednn
+def test_an_inner_product_is_by_the_fastest_for_its_rows():
+    for rows, name in ((1, "gemm"), (3, "gemm"), (4, "brg"), (64, "brg")):
+        found = InnerProduct((rows, 800), 1, 500, False, True, F4, 0.0)._forward.implementation
+        assert found.startswith(name) or "avx512" not in found
+
+
 # -- plans without a gradient
 
 

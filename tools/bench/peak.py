@@ -1,9 +1,9 @@
 """The processor's peak: vectors of independent fused multiply-adds in registers, on every core at once.
 
 A kernel of LLVM's, by llvmlite, which numba brings: a loop over 12 accumulators, each of the widest vectors that the
-processor has; so many, since a multiply-add takes four or five cycles and two begin in each, and no more, since AVX2 has
-16 registers (with AVX-512, 8 to 24 measured alike).  Threads of Python call it, which hold no lock meanwhile; a step is
-long beside their start, which took 4 % of one of 5 ms.
+processor has; so many, since a multiply-add takes four or five cycles and two begin in each, and no more, since AVX2
+has 16 registers (with AVX-512, 8 to 24 measured alike).  Threads of Python call it, which hold no lock meanwhile; a
+step is long beside their start, which took 4 % of one of 5 ms.
 
     python -m tools.bench.peak
 """

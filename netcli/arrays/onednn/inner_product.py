@@ -46,9 +46,7 @@ class InnerProduct:
         self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
         self.b = plain((num_output,)) if bias else None
         self.b_row = plain((1, num_output)) if bias else None
-        product = fast(Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu))
-        by_gemm = (each for each in product.implementations() if rows <= FEW and each.implementation.startswith("gemm"))
-        self._forward = next(by_gemm, product)
+        self._forward = self._product(rows, relu)
         hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
         if transpose:
             self._backward_data = fast(Operation("matmul", self.y, self.w, None, self.x))
@@ -61,6 +59,15 @@ class InnerProduct:
             self.b,
         )
         self._forward_program = self._make_forward()
+
+    def _product(self, rows: int, relu: float | None) -> Operation:
+        def make() -> Operation:
+            return Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu)
+
+        for each in make().implementations() if rows <= FEW else ():
+            if each.implementation.startswith("gemm"):
+                return each
+        return fast(make())
 
     # -- programs
 
