@@ -27,7 +27,7 @@ class Eltwise(BeforeReLU):
 
     Of equals in a MAX the gradient goes to the second bottom rather than the first, and to either of them rather
     than to a later one, as in Caffe.  A bottom that is not a number makes a maximum that is none; Caffe overlooks some.
-    The sum of two absorbs the forward of a ReLU.
+    A sum without coefficients absorbs the forward of a ReLU.
     """
 
     bottoms = (2, None)
@@ -65,10 +65,15 @@ class Eltwise(BeforeReLU):
             self.winner.reshape(top[0].shape)
 
     def absorb(self, following: Layer, chance: Chance) -> Absorbed:
-        return super().absorb(following, chance) if self.adds_two() else Absorbed.NOTHING
+        return super().absorb(following, chance) if self._adds else Absorbed.NOTHING
 
     def adds_two(self) -> bool:
-        return self.p.operation == self.p.SUM and self.coefficients == (1, 1)
+        return self._adds and len(self.coefficients) == 2
+
+    @property
+    def _adds(self) -> bool:
+        """Whether the bottoms are summed as they are."""
+        return bool(self.p.operation == self.p.SUM and set(self.coefficients) == {1})
 
     def backward_reads(self) -> tuple[bool, bool]:
         product = self.p.operation == self.p.PROD

@@ -637,7 +637,7 @@ def test_concat(body, dtype, layout, shape, axis, sizes):
 @bodies("sum")
 @dtypes
 @layouts
-@pytest.mark.parametrize("coefficients", [(1.0, 1.0), (0.5, -1.5, 2.0), (3.0,), (1.0, 1.0, 1.0, 1.0)])
+@pytest.mark.parametrize("coefficients", [(1.0, 1.0), (0.5, -1.5, 2.0), (3.0,), (1.0,) * 4, (1.0,) * 32, (1.0,) * 33])
 def test_sum(body, dtype, layout, coefficients):
     arrays = Arrays(dtype, layout)
     xs = [arrays.normal(2, 3, 4, 5) for _ in coefficients]
@@ -654,13 +654,14 @@ def test_sum(body, dtype, layout, coefficients):
 @dtypes
 @layouts
 @pytest.mark.parametrize("slope", [0.0, 0.25])
-def test_sum_and_relu(body, dtype, layout, slope):
+@pytest.mark.parametrize("count", [2, 4, 32, 33])
+def test_sum_and_relu(body, dtype, layout, slope, count):
     arrays = Arrays(dtype, layout)
-    xs = [arrays.normal(2, 3, 4, 5) for _ in range(2)]
+    xs = [arrays.normal(2, 3, 4, 5) for _ in range(count)]
     xs[0][1, 2, 3, 4] = np.nan
-    want = references.activation("relu", slope, np.float64(xs[0]) + xs[1])
+    want = references.activation("relu", slope, sum(map(np.float64, xs)))
     y = arrays.dirty(2, 3, 4, 5)
-    total = plan(body, (2, 3, 4, 5), (1.0, 1.0), arrays.dtype, slope)
+    total = plan(body, (2, 3, 4, 5), (1.0,) * count, arrays.dtype, slope)
     total.forward(xs, y)
     arrays.close(y, want)
     total.forward(xs, xs[0])

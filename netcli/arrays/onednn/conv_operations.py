@@ -97,7 +97,7 @@ class ConvOperations:
         arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
         args = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
         relu, add, affine, prelu = self.after
-        beside, plus = self.of_channels if affine else None, layout(self.y_shape) if add else None
+        beside, plus = self.of_channels if affine else None, [layout(self.y_shape)] * add
         return Operation("convolution_forward", *args, affine=beside, plus=plus, relu=relu, prelu=prelu)
 
     def backward_data(self, layout: Layout) -> Operation:

@@ -81,7 +81,7 @@ class Attributes:
 
     affine: multiply it by one array of this layout and add another.
     add: sum it into what the output holds.
-    plus: add an array of this layout.
+    plus: add arrays of these layouts.
     times: multiply it by an array of this layout, the argument ARG_TIMES, where nothing else is done before.
     relu: multiply it by this slope, at least LEAST_SLOPE, where it is below 0.
     prelu: multiply it by the channel's slope where it is below 0.
@@ -95,7 +95,7 @@ class Attributes:
         times: Desc | None = None,
         relu: float | None = None,
         affine: Desc | None = None,
-        plus: Desc | None = None,
+        plus: Sequence[Desc] = (),
         prelu: bool = False,
     ) -> None:
         lib = library()
@@ -110,8 +110,8 @@ class Attributes:
         if add:
             lib.call.dnnl_post_ops_append_sum(post_ops, 1.0, 0, dnnl.UNDEFINED)
             found.append(None)
-        if plus is not None:
-            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_ADD, plus.address)
+        for each in plus:
+            lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_ADD, each.address)
             found.append(dnnl.ARG_SRC_1)
         if times is not None:
             lib.call.dnnl_post_ops_append_binary(post_ops, dnnl.BINARY_MUL, times.address)
@@ -122,7 +122,7 @@ class Attributes:
         if prelu:
             lib.call.dnnl_post_ops_append_prelu(post_ops, dnnl.OF_CHANNELS)
             found.append(dnnl.ARG_WEIGHTS)
-        self.arguments = [dnnl.ARG_AFTER * (i + 1) | each for i, each in enumerate(found) if each is not None]
+        self.arguments = [dnnl.ARG_AFTER * (i + 1) | what for i, what in enumerate(found) if what is not None]
         lib.call.dnnl_primitive_attr_set_post_ops(self.address, post_ops)
         lib.call.dnnl_post_ops_destroy(post_ops)
 
@@ -146,7 +146,7 @@ class Operation:
         times: Desc | None = None,
         relu: float | None = None,
         affine: Desc | None = None,
-        plus: Desc | None = None,
+        plus: Sequence[Desc] = (),
         prelu: bool = False,
     ) -> None:
         lib = library()
