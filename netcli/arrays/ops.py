@@ -11,6 +11,12 @@ Rules for every plan:
   - inputs are not changed, unless an output is the same array and the op says that it may be;
   - outputs are overwritten, unless `add` says that they are summed into;
   - whatever backward needs from forward beside its arguments, the plan keeps until the next forward.
+
+Note [bfloat16]: in this precision the products, which are the work, take their operands rounded to bfloat16 (the upper
+half of a float32, to the nearest, ties to even): x and w forward, dy and w back to x, x and dy for dw, and dy for db.
+Sums are float32, and so is every array that an op is given: activations, gradients, the weights that a solver changes
+and its histories.  So the numbers' range is float32's, a loss needs no scaling, and files do not change.  All other ops
+compute in float32.
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ import numpy as np
 
 from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape
+from netcli.errors import NetcliError
 
 # op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one takes everything.
 BODIES = {
@@ -62,12 +69,22 @@ class Ops:
 
     engine: "auto" takes the fastest body that accepts, "plain" the plain ones only.
     choices: which implementations serve plans that last; None: nothing is chosen yet.
+    precision: "f32", or "bf16": see Note [bfloat16].
+    Raises NetcliError where this machine would be slower by bfloat16; the plain bodies compute it anywhere.
     """
 
-    def __init__(self, engine: str = "auto", choices: Choices | None = None) -> None:
-        self.engine = engine
+    def __init__(self, engine: str = "auto", choices: Choices | None = None, precision: str = "f32") -> None:
+        self.engine, self.precision = engine, precision
         self.choices = choices or Choices()
         self.declined: dict[str, dict[str, str]] = {}  # op -> room -> why its body did not take the last plan
+        if precision == "bf16" and engine != "plain":
+            try:
+                importlib.import_module("netcli.arrays.onednn.descriptors").operands(True)
+            except Unsupported as reason:
+                raise NetcliError(f"precision bf16 would be slower than f32 here: {reason}") from None
+
+    def _bf16(self, dtype: Any) -> bool:
+        return self.precision == "bf16" and np.dtype(dtype) == np.float32
 
     def library(self) -> str:
         """What computes, with versions: last bits of results may differ with them."""
@@ -109,6 +126,7 @@ class Ops:
         affine: bool = False,
         prelu: bool = False,
         held: bool = False,
+        bf16: bool = False,
     ) -> Any:
         """Convolution over one or more spatial axes, in groups, with dilation (1: none).
 
@@ -121,6 +139,7 @@ class Ops:
         held: forward's filters stay, and are given by `hold`, before the first forward and when they have changed
         choices: for a plan that lasts: it finds its fastest implementation by them, or by its first execution;
         None: by a rule, in no time
+        bf16: Note [bfloat16]; also where the precision of this `Ops` says so
 
         plan.y_shape
         plan.hold(w)                                with held
@@ -130,7 +149,7 @@ class Ops:
         plan.backward_weights(x, dy, dw, db, add)   dw, db: None where not wanted; add: sum into them
         """
         window = (kernel, stride, pad, dilation)
-        after = (relu, add, choices, affine, prelu, held)
+        after = (relu, add, choices, affine, prelu, held, bf16 or self._bf16(dtype))
         return self._plan("conv", x_shape, num_output, *window, group, bias, dtype, *after)
 
     def inner_product(
@@ -142,18 +161,20 @@ class Ops:
         bias: bool,
         dtype: Any = np.float32,
         relu: float | None = None,
+        bf16: bool = False,
     ) -> Any:
         """Matrix product of x, flattened (in Caffe's order) to (rows, K) at `axis`, with the weights.
 
         x any   w (num_output, K), or (K, num_output) if transpose   b (num_output,)   y (*x_shape[:axis], num_output)
-        relu: as in `conv`
+        relu, bf16: as in `conv`
 
         plan.y_shape
         plan.forward(x, w, b, y)
         plan.backward_data(dy, w, dx)
         plan.backward_weights(x, dy, dw, db, add)
         """
-        return self._plan("inner_product", x_shape, axis, num_output, transpose, bias, dtype, relu)
+        bf16 = bf16 or self._bf16(dtype)
+        return self._plan("inner_product", x_shape, axis, num_output, transpose, bias, dtype, relu, bf16)
 
     def pool(
         self,

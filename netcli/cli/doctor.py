@@ -35,9 +35,12 @@ FLAGS = {  # of /proc/cpuinfo
 }
 IMAGES: Shape = (2, 16, 8, 8)
 # What a net of images asks for: name here -> op, and its arguments.
+NOTHING_AFTER = (None, False, None, False, False, False)  # what `Ops.conv` takes behind the dtype, up to bf16
 PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "conv": ("conv", (IMAGES, 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, True)),
+    "conv (bf16)": ("conv", (IMAGES, 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, True, "f4", *NOTHING_AFTER, True)),
     "inner_product": ("inner_product", (IMAGES, 1, 10, False, True)),
+    "inner_product (bf16)": ("inner_product", (IMAGES, 1, 10, False, True, "f4", None, True)),
     "pool (max)": ("pool", (IMAGES, (2, 16, 4, 4), "max", (3, 3), (2, 2), (0, 0))),
     "pool (ave)": ("pool", (IMAGES, (2, 16, 4, 4), "ave", (3, 3), (2, 2), (0, 0))),
     "stochastic_pool": ("stochastic_pool", (IMAGES, (2, 16, 4, 4), (3, 3), (2, 2))),

@@ -12,7 +12,15 @@ import click
 from netcli.arrays.layout import size_text
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
-from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
+from netcli.cli.options import (
+    engine_option,
+    gpu_option,
+    level_option,
+    precision_option,
+    python_option,
+    stage_option,
+    threads_option,
+)
 from netcli.cli.screen import Screen
 from netcli.errors import DataError
 from netcli.layers.base import TEST
@@ -20,6 +28,7 @@ from netcli.net import Net
 from netcli.prototxt import read_net
 from netcli.sources.database import BACKENDS, LMDB, create_database
 from netcli.training.features import check_blobs, one_pass, store
+from netcli.training.precision import ops_of
 from netcli.training.weights import load_all_weights, split_paths
 
 
@@ -54,6 +63,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: Sequence[str]) ->
 @level_option
 @stage_option
 @engine_option
+@precision_option
 @threads_option
 @gpu_option
 @python_option
@@ -67,6 +77,7 @@ def command(
     level: int | None,
     stages: tuple[str, ...],
     engine: str,
+    precision: str | None,
     threads: int | None,
     allow_python: bool,
 ) -> None:
@@ -85,7 +96,7 @@ def command(
         overwrite=force,
         level=level,
         stages=stages,
-        ops=Ops(engine),
+        ops=ops_of(None, engine, precision),
         allow_python=allow_python,
     )
 

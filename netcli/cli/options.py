@@ -32,6 +32,11 @@ stage_option = click.option(
 engine_option = click.option(
     "--engine", type=click.Choice(["auto", "plain"]), default="auto", help="plain: NumPy's bodies only."
 )
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["f32", "bf16"]),
+    help="bf16: convolutions and inner products multiply bfloat16 numbers.  Default: the solver's, or f32.",
+)
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
 gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
 python_option = click.option(

@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from netcli.arrays.layout import size_text
-from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
 from netcli.cli.image_net import input_of_images, output_of_scores
-from netcli.cli.options import engine_option, gpu_option, python_option, threads_option
+from netcli.cli.options import engine_option, gpu_option, precision_option, python_option, threads_option
 from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
@@ -26,6 +25,7 @@ from netcli.snapshots import read_blob
 from netcli.sources.image_file import read_image
 from netcli.sources.resize import resize
 from netcli.training.finite import finite
+from netcli.training.precision import ops_of
 from netcli.training.weights import load_all_weights, split_paths
 
 
@@ -42,6 +42,7 @@ from netcli.training.weights import load_all_weights, split_paths
 @click.option("--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's.")
 @click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
 @engine_option
+@precision_option
 @threads_option
 @gpu_option
 @python_option
@@ -59,6 +60,7 @@ def command(
     size: str | None,
     output: str | None,
     engine: str,
+    precision: str | None,
     threads: int | None,
     allow_python: bool,
     as_json: bool,
@@ -72,7 +74,7 @@ def command(
         set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
     names = read_labels(labels)
-    model = Net(read_net(net), TEST, ops=Ops(engine), allow_python=allow_python, constant=True)
+    model = Net(read_net(net), TEST, ops=ops_of(None, engine, precision), allow_python=allow_python, constant=True)
     try:
         preparation = Preparation(model, net, param, size)
         blob = output_of_scores(model, net, output, "predict")

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcli.arrays import random
-from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import find_file, kind, read, schema, upgrade_solver
@@ -16,6 +15,7 @@ from netcli.prototxt.lines import Document
 from netcli.snapshots import SolverState, read_state
 from netcli.training.journal import Journal
 from netcli.training.overrides import set_fields
+from netcli.training.precision import ops_of
 from netcli.training.prefix_lock import PrefixLock
 from netcli.training.session import Session, open_session
 from netcli.training.state import is_ours, restore
@@ -86,16 +86,20 @@ def begin(
     weights: Sequence[str],
     state: Found | None,
     engine: str = "auto",
+    precision: str | None = None,
     threads: int | None = None,
     allow_python: bool = False,
 ) -> tuple[Session, Trainer]:
     """Build a solver's nets, with weights of files or those of a state; raises NetcliError.  The stack closes them.
 
+    precision: unless given, the solver's, or else that of the state's run.
     threads: unless given, those of the state's run.
     """
     seed = _seed(document, state)
     _set_threads(threads, state)
-    session = open_session(document, journal, ops=Ops(engine), seed=seed, allow_python=allow_python)
+    of_run = state.content.run.precision if state is not None and is_ours(state.content) else "f32"
+    ops = ops_of(document, engine, precision, of_run)
+    session = open_session(document, journal, ops=ops, seed=seed, allow_python=allow_python)
     stack.callback(session.close)
     session.load(weights)
     run = session.trainer()

@@ -9,17 +9,26 @@ from typing import Any
 
 import click
 
-from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
-from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
+from netcli.cli.options import (
+    engine_option,
+    gpu_option,
+    level_option,
+    precision_option,
+    python_option,
+    stage_option,
+    threads_option,
+)
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
 from netcli.layers.batches import BatchLayer
 from netcli.net import Net
 from netcli.prototxt import kind, read_net, read_solver
+from netcli.prototxt.lines import Document
 from netcli.training.choices import Choice, choose
 from netcli.training.finite import finite
+from netcli.training.precision import ops_of
 from netcli.training.scores import Score, by_name, outputs_of, score
 from netcli.training.weights import load_all_weights, split_paths
 
@@ -38,6 +47,7 @@ ITERATIONS = 50  # Caffe's default
 @level_option
 @stage_option
 @engine_option
+@precision_option
 @threads_option
 @gpu_option
 @python_option
@@ -52,6 +62,7 @@ def command(
     level: int | None,
     stages: tuple[str, ...],
     engine: str,
+    precision: str | None,
     threads: int | None,
     allow_python: bool,
     each: bool,
@@ -67,13 +78,14 @@ def command(
             raise NetcliError("is a solver state; the weights are in the .caffemodel beside it", place=Place(path))
     if threads is not None:
         set_threads(threads)
-    choices = _choices(net_or_solver, level, stages)
+    choices, solver = _choices(net_or_solver, level, stages)
+    ops = ops_of(solver, engine, precision)
     results = []
     for number, choice in enumerate(choices):
         with contextlib.ExitStack() as stack:
             screen = Screen(quiet=as_json)
             stack.callback(screen.close)
-            net = choice.build(ops=Ops(engine), seed=0, allow_python=allow_python)
+            net = choice.build(ops=ops, seed=0, allow_python=allow_python)
             stack.callback(net.close)
             load_all_weights(net, paths)
             result = _score(net, iterations or choice.batches, screen, each)
@@ -87,14 +99,15 @@ def command(
         click.echo(json.dumps(finite(results[0] if len(results) == 1 else results), allow_nan=False))
 
 
-def _choices(path: str, level: int | None, stages: tuple[str, ...]) -> list[Choice]:
-    """The nets to score: the one of a net file, or those a solver tests."""
+def _choices(path: str, level: int | None, stages: tuple[str, ...]) -> tuple[list[Choice], Document | None]:
+    """The nets to score, the one of a net file or those a solver tests, and the solver."""
     if kind(path) != "solver":
-        return [Choice(read_net(path), f"net file: {path}", path, TEST, level, stages, ITERATIONS)]
-    _, choices = choose(read_solver(path))
+        return [Choice(read_net(path), f"net file: {path}", path, TEST, level, stages, ITERATIONS)], None
+    solver = read_solver(path)
+    _, choices = choose(solver)
     if not choices:
         raise NetcliError("the solver has no test net; give the net to test instead", place=Place(path))
-    return [choice.with_state(level, stages) for choice in choices]
+    return [choice.with_state(level, stages) for choice in choices], solver
 
 
 def _score(net: Net, batches: int, screen: Screen, each: bool) -> Score:

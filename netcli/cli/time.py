@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import click
 
-from netcli.arrays.ops import Ops
 from netcli.cli import table
-from netcli.cli.options import engine_option, level_option, python_option, stage_option
+from netcli.cli.options import engine_option, level_option, precision_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST
 from netcli.net import Net
+from netcli.training.precision import ops_of
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Times:
 @level_option
 @stage_option
 @engine_option
+@precision_option
 @input_option
 @python_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
@@ -45,6 +46,7 @@ def command(
     level: int | None,
     stages: tuple[str, ...],
     engine: str,
+    precision: str | None,
     inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
     as_json: bool,
@@ -53,20 +55,20 @@ def command(
 
     The net has random weights.  In TRAIN the backward pass is measured too.
     """
-    choice, _ = target(path, PHASES.index(phase), level, stages)
+    choice, solver = target(path, PHASES.index(phase), level, stages)
     net = Net(
         with_inputs(choice.document, inputs),
         choice.phase,
         level=choice.level,
         stages=choice.stages,
-        ops=Ops(engine),
+        ops=ops_of(solver, engine, precision),
         allow_python=allow_python,
         constant=choice.phase == TEST,
     )
     try:
         measure(net, 1)
         times = measure(net, iterations)
-        click.echo(json_text(net, times, engine) if as_json else "\n".join(table_lines(net, times)))
+        click.echo(json_text(net, times) if as_json else "\n".join(table_lines(net, times)))
     finally:
         net.close()
 
@@ -122,7 +124,7 @@ def table_lines(net: Net, times: Times) -> list[str]:
     ]
 
 
-def json_text(net: Net, times: Times, engine: str) -> str:
+def json_text(net: Net, times: Times) -> str:
     """The same as JSON."""
 
     def milliseconds(seconds: float) -> float:
@@ -132,7 +134,8 @@ def json_text(net: Net, times: Times, engine: str) -> str:
         {
             "net": net.name,
             "phase": PHASES[net.phase],
-            "engine": engine,
+            "engine": net.context.ops.engine,
+            "precision": net.context.ops.precision,
             "iterations": times.iterations,
             "layers": [
                 {

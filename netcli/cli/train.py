@@ -12,7 +12,15 @@ from pathlib import Path
 
 import click
 
-from netcli.cli.options import engine_option, gpu_option, level_option, python_option, stage_option, threads_option
+from netcli.cli.options import (
+    engine_option,
+    gpu_option,
+    level_option,
+    precision_option,
+    python_option,
+    stage_option,
+    threads_option,
+)
 from netcli.cli.screen import Screen
 from netcli.cli.solver_run import Found, begin, hold_prefix, read_found, read_solver_to_train, settle_weights
 from netcli.errors import NetcliError
@@ -49,6 +57,7 @@ NEWEST = "newest"
 @level_option
 @stage_option
 @engine_option
+@precision_option
 @threads_option
 @gpu_option
 @python_option
@@ -66,6 +75,7 @@ def command(
     level: int | None,
     stages: tuple[str, ...],
     engine: str,
+    precision: str | None,
     threads: int | None,
     allow_python: bool,
     sigint_effect: str,
@@ -103,6 +113,7 @@ def command(
             weights=paths,
             state=state,
             engine=engine,
+            precision=precision,
             threads=threads,
             allow_python=allow_python,
         )

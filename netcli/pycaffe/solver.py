@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from netcli.arrays.ops import Ops
 from netcli.prototxt import find_file, read_solver
 from netcli.pycaffe.log import journal
 from netcli.pycaffe.mode import next_seed
@@ -17,6 +16,7 @@ from netcli.pycaffe.net import Net
 from netcli.snapshots import read_state
 from netcli.training.caffe_log import CaffeLog
 from netcli.training.hooks import Hook
+from netcli.training.precision import ops_of
 from netcli.training.session import open_session
 from netcli.training.snapshot import Snapshots
 from netcli.training.state import restore
@@ -61,7 +61,7 @@ class Solver:
         self._session = open_session(
             document,
             journal(),
-            ops=Ops(),
+            ops=ops_of(document, "auto"),
             seed=seed if seed >= 0 else next_seed(),
             allow_python=True,
             keep_blobs=True,

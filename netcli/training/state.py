@@ -100,6 +100,7 @@ def environment(net: Net) -> Any:
     return schema.RunState(
         threads=thread_count(),
         engine=engine,
+        precision=net.context.ops.precision,
         library=libraries,
         cpu=cpu,
         netcli=netcli.__version__,
@@ -132,6 +133,7 @@ def _warn_of_differences(there: Any, here: Any, too_late: int, path: str) -> Non
     for field, words in (
         ("threads", "{} threads, not {}"),
         ("engine", "engine {}, not {}"),
+        ("precision", "precision {}, not {}"),
         ("library", "{}, not {}"),
         ("cpu", "{}, not {}"),
         ("netcli", "netcli {}, not {}"),

@@ -22,10 +22,10 @@ def body_class(path):
     return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)
 
 
-def plan(body, *args):
+def plan(body, *args, **options):
     """The plan of one body, or a skip with its reason for declining."""
     try:
-        return body_class(body)(*args)
+        return body_class(body)(*args, **options)
     except Unsupported as reason:
         pytest.skip(f"{body}: {reason}")
 
@@ -39,7 +39,12 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
 class Arrays:
-    """Random arrays of one dtype, 4-D ones in the layout asked for."""
+    """Random arrays of one dtype, 4-D ones in the layout asked for.
+
+    options: of the plans that take them
+    """
+
+    options = {}  # noqa: RUF012
 
     def __init__(self, dtype, layout="channels last", seed=5):
         self.dtype, self.layout = np.dtype(dtype), layout
@@ -163,7 +168,7 @@ def test_any_conv(body, case):
 
 
 def check_conv(body, arrays, shape, filters, kernel, stride, pad, dilation, group, bias):
-    conv = plan(body, shape, filters, kernel, stride, pad, dilation, group, bias, arrays.dtype)
+    conv = plan(body, shape, filters, kernel, stride, pad, dilation, group, bias, arrays.dtype, **arrays.options)
     x = arrays.normal(*shape)
     w = arrays.rng.standard_normal((filters, shape[1] // group, *kernel)).astype(arrays.dtype)
     b = arrays.rng.standard_normal(filters).astype(arrays.dtype) if bias else None
@@ -204,23 +209,27 @@ def check_weights_added(arrays, backward_weights, dw, db):
     arrays.close(more, 2 * dw + 1)
 
 
+INNER_PRODUCTS = [
+    ((3, 4), 1, 5, False, True),
+    ((2, 3, 4, 5), 1, 6, False, True),
+    ((2, 3, 4, 5), 1, 6, True, False),
+    ((2, 3, 4, 5), 2, 4, True, True),
+    ((2, 3, 4), 2, 2, False, False),
+    ((4, 5), 0, 3, False, True),
+]
+
+
 @bodies("inner_product")
 @dtypes
 @layouts
-@pytest.mark.parametrize(
-    ("shape", "axis", "filters", "transpose", "bias"),
-    [
-        ((3, 4), 1, 5, False, True),
-        ((2, 3, 4, 5), 1, 6, False, True),
-        ((2, 3, 4, 5), 1, 6, True, False),
-        ((2, 3, 4, 5), 2, 4, True, True),
-        ((2, 3, 4), 2, 2, False, False),
-        ((4, 5), 0, 3, False, True),
-    ],
-)
+@pytest.mark.parametrize(("shape", "axis", "filters", "transpose", "bias"), INNER_PRODUCTS)
 def test_inner_product(body, dtype, layout, shape, axis, filters, transpose, bias):
-    arrays = Arrays(dtype, layout)
-    product = plan(body, shape, axis, filters, transpose, bias, arrays.dtype)
+    check_inner_product(body, Arrays(dtype, layout), shape, axis, filters, transpose, bias)
+
+
+def check_inner_product(body, arrays, shape, axis, filters, transpose, bias):
+    dtype = arrays.dtype
+    product = plan(body, shape, axis, filters, transpose, bias, dtype, **arrays.options)
     rows, length = count_of(shape[:axis]), count_of(shape[axis:])
     x = arrays.normal(*shape)
     w = arrays.rng.standard_normal((length, filters) if transpose else (filters, length)).astype(dtype)

@@ -20,9 +20,9 @@ from tools.bench.report import Result, table
 from tools.bench.sides import ProcessSide, Side, SideError
 
 SHORT = ["lenet", "alexnet", "mobilenet"]
-NETCLI = ["netcli", "netcli plain", "netcli pycaffe"]
-TORCH = ["torch eager", "torch channels_last", "torch compile"]
-USUAL = ["netcli", *TORCH, "caffe"]
+NETCLI = ["netcli", "netcli bf16", "netcli plain", "netcli pycaffe"]
+TORCH = ["torch eager", "torch channels_last", "torch compile", "torch bf16"]
+USUAL = ["netcli", *TORCH[:3], "caffe"]
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""netcli's sides: by oneDNN, by the plain bodies, and by a program in pycaffe's manner.
+"""netcli's sides: by oneDNN, in either precision, by the plain bodies, and by a program in pycaffe's manner.
 
 python -m tools.bench.netcli_side SIDE CASE WORK
 """
@@ -26,10 +26,12 @@ from tools.bench.documents import flop, layers, net_document, phase, solver_docu
 from tools.bench.turns import Step, serve
 
 
-def direct(case: Case, work: str, engine: str) -> tuple[Step, dict[str, Any]]:
+def direct(case: Case, work: str, engine: str = "auto", precision: str = "f32") -> tuple[Step, dict[str, Any]]:
     """A net and a solver, as `netcli train` and `netcli predict` have them."""
     set_threads(None)
-    net = Net(net_document(case, work), phase(work), ops=Ops(engine), seed=1, constant=work != "train")
+    net = Net(
+        net_document(case, work), phase(work), ops=Ops(engine, precision=precision), seed=1, constant=work != "train"
+    )
     x, y = case.batch_of(work)
     net.blobs["data"].data[...] = x
     if work != "train":
@@ -82,7 +84,8 @@ def facts(net: Net, work: str) -> dict[str, Any]:
 
 
 SIDES: dict[str, Callable[[Case, str], tuple[Step, dict[str, Any]]]] = {
-    "netcli": functools.partial(direct, engine="auto"),
+    "netcli": direct,
+    "netcli bf16": functools.partial(direct, precision="bf16"),
     "netcli plain": functools.partial(direct, engine="plain"),
     "netcli pycaffe": by_program,
 }

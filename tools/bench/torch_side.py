@@ -1,4 +1,6 @@
-"""PyTorch's sides: eager, channels_last and compile.  Runs in any Python that has torch and numpy.
+"""PyTorch's sides: eager, channels_last, compile, and channels_last under autocast to bfloat16.
+
+Runs in any Python that has torch and numpy.
 
 python -m tools.bench.torch_side SIDE CASE WORK
 """
@@ -22,7 +24,7 @@ from tools.bench.torch_nets import build
 from tools.bench.turns import Step, serve
 
 AUXILIARY = 0.3  # what each of GoogLeNet's auxiliary classifiers weighs
-SIDES = ("torch eager", "torch channels_last", "torch compile")
+SIDES = ("torch eager", "torch channels_last", "torch compile", "torch bf16")
 
 
 def loss_of(scores: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor:
@@ -56,9 +58,11 @@ def prepare(side: str, case: Case, work: str) -> tuple[Step, dict[str, Any]]:
     train = work == "train"
     net = build(case.name, train)
     x, y = (torch.from_numpy(a) for a in case.batch_of(work))
-    if side == "torch channels_last":
+    if side in ("torch channels_last", "torch bf16"):
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     run = torch.compile(net) if side == "torch compile" else net
+    if side == "torch bf16":
+        run = torch.autocast("cpu", torch.bfloat16)(net.forward)
     facts = {
         "parameters": sum(p.numel() for p in net.parameters()),
         "versions": {"torch": torch.__version__, "its numpy": np.__version__, "its Python": platform.python_version()},

@@ -59,6 +59,7 @@ class Conv:
         affine: bool = False,
         prelu: bool = False,
         held: bool = False,
+        bf16: bool = False,
     ) -> None:
         self.has = ConvOperations(
             x_shape,
@@ -72,6 +73,7 @@ class Conv:
             dtype,
             After(relu, add, affine, prelu),
             held,
+            bf16,
         )
         self.settings = (num_output, kernel, stride, pad, dilation, group, bias, dtype)
         self.choices, self.held, self.after = choices, held, self.has.after
@@ -164,7 +166,8 @@ class Conv:
         images = max(thread_count(), TIMED * self.x_shape[0] // work)
         plan = self
         if images < self.x_shape[0]:
-            plan = Conv((images, *self.x_shape[1:]), *self.settings, **self.after._asdict(), held=self.held)
+            more = {**self.after._asdict(), "held": self.held, "bf16": self.has.bf16}
+            plan = Conv((images, *self.x_shape[1:]), *self.settings, **more)
         program: Callable[[Operation], Program] = getattr(plan, f"_{operation}_program")
         if operation == "forward" and self.held:
             program = lambda found: plan._holding(found, self._given)[0]  # noqa: E731
@@ -178,7 +181,7 @@ class Conv:
         return least_time(programs, arrays(plan.x_shape[0])) if programs else (self._by_rule(operation), True)
 
     def _definition(self) -> Definition:
-        return Definition(self.x_shape, *self.settings)
+        return Definition(self.x_shape, *self.settings, bf16=self.has.bf16)
 
     # -- the plan
 

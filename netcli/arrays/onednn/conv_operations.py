@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from netcli.arrays.layout import Shape, count_of, size_text
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Layout, Operation, accept, activation, fastest, free, plain
+from netcli.arrays.onednn.descriptors import Layout, Operation, accept, activation, fastest, free, operands, plain
 from netcli.arrays.onednn.program import ITEMSIZE
 
 LARGE_IMAGE = 48 * 48  # pixels; see Note [Blocked gradients]
@@ -28,7 +28,7 @@ class ConvOperations:
     w_shape      of the filters; grouped: the same with the axis that oneDNN wants for groups
     b            the biases' layout, None without
     of_channels  that of numbers for each channel, beside y
-    after        what is done to forward's results; held: whether its filters stay
+    after        what is done to forward's results; held: whether its filters stay; bf16: Note [bfloat16]
 
     `forward`, `backward_data` and `backward_weights` make the operations of these names in a layout, or raise
     Unsupported.
@@ -47,6 +47,7 @@ class ConvOperations:
         dtype: Any,
         after: After,
         held: bool,
+        bf16: bool,
     ) -> None:
         room = [
             size + 2 * p - (d * (k - 1) + 1) for size, k, p, d in zip(x_shape[2:], kernel, pad, dilation, strict=True)
@@ -54,7 +55,8 @@ class ConvOperations:
         out = tuple(max(0, each) // s + 1 for each, s in zip(room, stride, strict=True))
         self.x_shape, self.y_shape = x_shape, (x_shape[0], num_output, *out)
         accept(dtype, self.x_shape, self.y_shape)
-        self.after, self.held = after, held
+        self.after, self.held, self.bf16 = after, held, bf16
+        self.operands = operands(bf16)  # how products take them
         self.settings = (num_output, kernel, stride, pad, dilation, group, bias, dtype)
         self.w_shape = (num_output, x_shape[1] // group, *kernel)
         # oneDNN wants an axis for the groups.
@@ -94,19 +96,22 @@ class ConvOperations:
         return ITEMSIZE * (count_of(self.x_shape) + count_of(self.y_shape)) <= BLOCKED_BYTES
 
     def forward(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
+        of_x, of_w = layout(self.x_shape, self.operands), free(self.grouped, self.operands)
+        arrays = (of_x, of_w, self.b, layout(self.y_shape))
         args = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
         relu, add, affine, prelu = self.after
         beside, plus = self.of_channels if affine else None, [layout(self.y_shape)] * add
         return Operation("convolution_forward", *args, affine=beside, plus=plus, relu=relu, prelu=prelu)
 
     def backward_data(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), layout(self.y_shape))
-        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._hint)
+        of_w, of_y = free(self.grouped, self.operands), layout(self.y_shape, self.operands)
+        arrays = (layout(self.x_shape), of_w, of_y, *self.window)
+        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, self._hint)
 
     def backward_weights(self, layout: Layout) -> Operation:
-        arrays = (layout(self.x_shape), free(self.grouped), self.b, layout(self.y_shape))
-        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, *self.window, self._hint)
+        of_x, of_y = layout(self.x_shape, self.operands), layout(self.y_shape, self.operands)
+        arrays = (of_x, free(self.grouped), self.b, of_y, *self.window)
+        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, self._hint)
 
     def multiply_adds(self) -> int:
         return count_of(self.y_shape) * count_of(self.w_shape[1:])
@@ -116,7 +121,7 @@ class ConvOperations:
         parts = [f"convolution {operation.replace('_', ' ')} {size_text(self.x_shape)}", f"filters {num_output}"]
         windows = (("kernel", kernel), ("stride", stride), ("pad", pad), ("dilation", dilation))
         parts += [f"{name} {size_text(sizes)}" for name, sizes in windows]
-        parts += [f"group {group}", *["bias"] * bias]
+        parts += [f"group {group}", *["bias"] * bias, *["bf16"] * self.bf16]
         if operation == "forward":
             relu, *others = self.after
             names = ("add", "affine", "prelu", "held")

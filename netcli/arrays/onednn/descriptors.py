@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from netcli.arrays.ops import Unsupported
 
 
 class Desc:
-    """A float32 memory's shape and layout, as oneDNN has it.
+    """A memory's shape, layout and type of numbers, as oneDNN has it.
 
     shape, strides (items) are known where we made it; a layout of oneDNN's choice has neither.
+    Functions that make one take `dtype`: dnnl.F32 for what lies in arrays, dnnl.BF16 for what is made of it.
     """
 
     __slots__ = ("__weakref__", "address", "shape", "size", "strides")
@@ -34,41 +35,39 @@ class Desc:
     __hash__ = None  # type: ignore[assignment]
 
 
-def strided(shape: Shape, strides: Shape) -> Desc:
+def strided(shape: Shape, strides: Shape, dtype: int = dnnl.F32) -> Desc:
     """An ordinary array, strides in items."""
-    address = library().new("memory_desc_create_with_strides", len(shape), Dims(*shape), dnnl.F32, Dims(*strides))
+    address = library().new("memory_desc_create_with_strides", len(shape), Dims(*shape), dtype, Dims(*strides))
     return Desc(address, shape, strides)
 
 
-def free(shape: Shape) -> Desc:
+def free(shape: Shape, dtype: int = dnnl.F32) -> Desc:
     """A layout that the primitive may choose."""
-    return Desc(
-        library().new("memory_desc_create_with_tag", len(shape), Dims(*shape), dnnl.F32, dnnl.FORMAT_ANY), shape
-    )
+    return Desc(library().new("memory_desc_create_with_tag", len(shape), Dims(*shape), dtype, dnnl.FORMAT_ANY), shape)
 
 
-def in_order(shape: Shape, axes: Sequence[int]) -> Desc:
+def in_order(shape: Shape, axes: Sequence[int], dtype: int = dnnl.F32) -> Desc:
     """An array without gaps whose axes lie in memory in this order, the slowest first."""
     strides, step = [0] * len(shape), 1
     for axis in reversed(axes):
         strides[axis] = step
         step *= shape[axis]
-    return strided(shape, tuple(strides))
+    return strided(shape, tuple(strides), dtype)
 
 
-def plain(shape: Shape) -> Desc:
+def plain(shape: Shape, dtype: int = dnnl.F32) -> Desc:
     """C-contiguous."""
-    return in_order(shape, range(len(shape)))
+    return in_order(shape, range(len(shape)), dtype)
 
 
-def channels_last(shape: Shape) -> Desc:
+def channels_last(shape: Shape, dtype: int = dnnl.F32) -> Desc:
     """The channels (axis 1) fastest."""
-    return in_order(shape, (0, *range(2, len(shape)), 1))
+    return in_order(shape, (0, *range(2, len(shape)), 1), dtype)
 
 
-def activation(shape: Shape) -> Desc:
+def activation(shape: Shape, dtype: int = dnnl.F32) -> Desc:
     """As blobs hold activations: Note [Channels last]."""
-    return channels_last(shape) if len(shape) == 4 else plain(shape)
+    return channels_last(shape, dtype) if len(shape) == 4 else plain(shape, dtype)
 
 
 # oneDNN's ReLU with slope 0 makes 0 of what is not a number, and hides a net that has gone astray; with another slope
@@ -218,6 +217,17 @@ def accept(dtype: Any, *shapes: Shape) -> None:
             raise Unsupported(f"oneDNN has no arrays of shape {shape}")
 
 
+def operands(bf16: bool) -> int:
+    """The type of what is multiplied; sums are in float32 either way, and so are results.
+
+    Raises Unsupported where bfloat16 is asked for and the processor has no instructions for it: oneDNN would take
+    three times as long as for float32.
+    """
+    if bf16 and not any(name in library().isa for name in ("BF16", "FP16", "AMX")):
+        raise Unsupported(f"bfloat16 needs AVX512_BF16 or AMX, the processor has {library().isa}")
+    return dnnl.BF16 if bf16 else dnnl.F32
+
+
 def fast(operation: Operation) -> Operation:
     """The operation, if it is more than one of oneDNN's plain loops; else Unsupported."""
     implementation = operation.implementation
@@ -226,7 +236,10 @@ def fast(operation: Operation) -> Operation:
     return operation
 
 
-Layout = Callable[[Shape], Desc]
+class Layout(Protocol):
+    """Where an activation lies: `activation`, `free`, `plain` and the like."""
+
+    def __call__(self, shape: Shape, dtype: int = ...) -> Desc: ...
 
 
 def fastest(make: Callable[[Layout], Operation], layouts: Iterable[Layout]) -> Operation:

@@ -16,7 +16,7 @@ from typing import Any
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, fast, in_order, plain
+from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, fast, in_order, operands, plain
 from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.work_space import Calls, WorkSpace
@@ -36,38 +36,35 @@ class InnerProduct:
         bias: bool,
         dtype: Any,
         relu: float | None = None,
+        bf16: bool = False,
     ) -> None:
         self.x_shape, self.y_shape = x_shape, (*x_shape[:axis], num_output)
         accept(dtype, self.x_shape, self.y_shape)
         rows, items = count_of(x_shape[:axis]), count_of(x_shape[axis:])
         self.x, self.y = plain((rows, items)), plain((rows, num_output))
         self.w_port = plain((items, num_output) if transpose else (num_output, items))
-        self.w = in_order((num_output, items), (1, 0) if transpose else (0, 1))  # (M, K)
-        self.w_swapped = in_order((items, num_output), (0, 1) if transpose else (1, 0))  # (K, M)
+        of_w, of_w_swapped = (num_output, items), (items, num_output)
+        order, swapped = ((1, 0), (0, 1)) if transpose else ((0, 1), (1, 0))
+        self.w, self.w_swapped = in_order(of_w, order), in_order(of_w_swapped, swapped)  # (M, K), (K, M)
         self.b = plain((num_output,)) if bias else None
         self.b_row = plain((1, num_output)) if bias else None
-        self._forward = self._product(rows, relu)
-        hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, self.x, self.w, self.b, self.y)
+        # As they are multiplied.
+        dtype = operands(bf16)
+        x, y = plain((rows, items), dtype), plain((rows, num_output), dtype)
+        w, w_swapped = in_order(of_w, order, dtype), in_order(of_w_swapped, swapped, dtype)
+        self._forward = _product(x, w_swapped, self.b_row, self.y, rows, relu)
+        hint = Operation("inner_product_forward", dnnl.FORWARD_TRAINING, x, w, self.b, self.y)
         if transpose:
-            self._backward_data = fast(Operation("matmul", self.y, self.w, None, self.x))
+            self._backward_data = fast(Operation("matmul", y, w, None, self.x))
         else:
-            self._backward_data = fast(Operation("inner_product_backward_data", self.x, self.w, self.y, hint))
+            self._backward_data = fast(Operation("inner_product_backward_data", self.x, w, y, hint))
         self._weights_gradient = WeightsGradient(
-            fast(Operation("inner_product_backward_weights", self.x, self.w, self.b, self.y, hint)),
+            fast(Operation("inner_product_backward_weights", x, self.w, self.b, y, hint)),
             partial(_weights_inputs, (x_shape, self.x), (self.y_shape, self.y)),
             (self.w_port, self.w),
             self.b,
         )
         self._forward_program = self._make_forward()
-
-    def _product(self, rows: int, relu: float | None) -> Operation:
-        def make() -> Operation:
-            return Operation("matmul", self.x, self.w_swapped, self.b_row, self.y, relu=relu)
-
-        for each in make().implementations() if rows <= FEW else ():
-            if each.implementation.startswith("gemm"):
-                return each
-        return fast(make())
 
     # -- programs
 
@@ -115,6 +112,15 @@ class InnerProduct:
         if calls.weights:
             found = found.beside(self._weights_gradient.work_space(calls.add))
         return found
+
+
+def _product(x: Desc, w_swapped: Desc, b: Desc | None, y: Desc, rows: int, relu: float | None) -> Operation:
+    """Forward's matrix product; of few rows by GEMM, where oneDNN has it."""
+    product = Operation("matmul", x, w_swapped, b, y, relu=relu)
+    for each in product.implementations() if rows <= FEW else ():
+        if each.implementation.startswith("gemm"):
+            return each
+    return fast(Operation("matmul", x, w_swapped, b, y, relu=relu))
 
 
 def _matrix(program: Program, shape: Shape, matrix: Desc) -> Memory:

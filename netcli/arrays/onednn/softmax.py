@@ -35,9 +35,9 @@ class Softmax(TwoPrograms):
         )
         self._forward_program = self._make_forward()
 
-    def _axis_last(self, shape: Shape) -> Desc:
+    def _axis_last(self, shape: Shape, dtype: int = dnnl.F32) -> Desc:
         """The order that the fast kernels want: along the axis without gaps."""
-        return in_order(shape, (*(axis for axis in range(len(shape)) if axis != self.axis), self.axis))
+        return in_order(shape, (*(axis for axis in range(len(shape)) if axis != self.axis), self.axis), dtype)
 
     def _forward_in(self, layout: Layout) -> Operation:
         x, y = layout(self.shape), layout(self.shape)

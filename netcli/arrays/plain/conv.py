@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.plain.activation import rectify
+from netcli.arrays.plain.bfloat16 import rounded
 from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 4 << 20  # of unrolled windows: enough for the product to be efficient, little enough for the cache
@@ -43,11 +44,14 @@ class Conv:
         affine: bool = False,
         prelu: bool = False,
         held: bool = False,
+        bf16: bool = False,
     ) -> None:
         self.relu, self.add, self.affine, self.prelu, self.held = relu, add, affine, prelu, held
         self._held: Any = None
+        self.operand = rounded if bf16 else np.asarray
         dtype = np.dtype(dtype)
         images, channels, *size = x_shape
+        self.x_shape = x_shape
         self.kernel, self.stride, self.dilation, self.group = kernel, stride, dilation, group
         extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
         padded_size = [max(s + 2 * p, e) for s, p, e in zip(size, pad, extent, strict=True)]
@@ -100,7 +104,7 @@ class Conv:
             padded = self._zeroed_images(images.stop - images.start)
             into = self._split(padded)
             for rows in blocks:
-                part = self._grouped(dy[images, :, rows])
+                part = self._grouped(self.operand(dy[images, :, rows]))
                 windows = np.matmul(part, filters, out=self._windows_of(part.shape[1]))
                 windows = self._ungrouped(windows, rows, *self.kernel)  # (N, G, C/G, *out, *kernel)
                 for cell in product(*map(range, self.kernel)):
@@ -114,7 +118,7 @@ class Conv:
         for images, blocks in self._blocks():
             source = x[images] if dw is None else self._padded_images(x[images])
             for rows in blocks:
-                part = self._grouped(dy[images, :, rows])
+                part = self._grouped(self.operand(dy[images, :, rows]))
                 if db is not None:
                     biases += part.sum(1)
                 if dw is not None:
@@ -131,7 +135,10 @@ class Conv:
         filters = self.y_shape[1] * self.window
         results = self.images * self.rows * count_of(self.out[1:]) * self.y_shape[1]
         # Filters in another order beside results, or two sums of their gradients.
-        return WorkSpace(kept, self._windows.itemsize * (filters + max(results, filters * calls.weights)))
+        passing = filters + max(results, filters * calls.weights)
+        if self.operand is rounded:
+            passing += filters + 2 * self.images * count_of(self.x_shape[1:])
+        return WorkSpace(kept, self._windows.itemsize * passing)
 
     # -- blocks of the work
 
@@ -149,6 +156,7 @@ class Conv:
         return np.moveaxis(padded, -1, 1)
 
     def _padded_images(self, x: Any) -> Any:
+        x = self.operand(x)
         if not self.is_padded:
             return x
         padded = self._zeroed_images(len(x))
@@ -211,4 +219,4 @@ class Conv:
 
     def _filters(self, w: Any) -> Any:
         """(M, C/G, *kernel) as (G, M/G, *kernel * C/G)."""
-        return np.moveaxis(w, 1, -1).reshape(self.group, -1, self.window)
+        return self.operand(np.moveaxis(w, 1, -1)).reshape(self.group, -1, self.window)
