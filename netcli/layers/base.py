@@ -66,7 +66,8 @@ class Context:
     allow_python: bool = False
     folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
     gradients: bool = True  # whether backward may be called: else forward keeps nothing for it
-    constant: bool = False  # whether parameters stay between calls of `Layer.parameters_changed`
+    constant: bool = False  # whether parameters stay between calls of `Layer.parameters_changed`; a reshape follows
+    # where this changes
     passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ class Filters(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no out_sizes")
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self.x_shape: Shape = ()
+        self._planned_for: Any = None
         p, shape = self.p, bottom[0].shape
         self.channel_axis = self.axis(p.axis, len(shape), "convolution_param.axis")
         self.channels = shape[self.channel_axis]
@@ -83,11 +83,12 @@ class Filters(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        before = self.x_shape
+        before = self._planned_for
         self.x_shape, self.y_shape = self._op_shape(bottom[0].shape), self._op_shape(top[0].shape)
         if not before:
             self.lasting = self.x_shape  # the shape at set-up is taken for one that lasts
-        if self.x_shape != before:
+        self._planned_for = self.x_shape, self.context.constant
+        if self._planned_for != before:
             self.make_plan()
 
     def make_plan(self) -> None:

@@ -300,6 +300,14 @@ class Net:
         self.parameters_changed()
         return unknown
 
+    def keep_parameters(self, constant: bool) -> None:
+        """Whether the parameters stay, from now on; see `constant`."""
+        if constant != self.context.constant:
+            self.context.constant = constant
+            for i, layer in enumerate(self.layers):
+                if layer.blobs:
+                    layer.reshape(self.bottoms[i], self.tops[i])
+
     def parameters_changed(self) -> None:
         """Somebody has written to parameters of a net that was told that they stay."""
         for layer in self.layers:

@@ -20,6 +20,7 @@ from netcli.net import Net as EngineNet
 from netcli.prototxt import read_net
 from netcli.pycaffe.blob import Blob, BlobVec, layer_view
 from netcli.pycaffe.mode import next_seed
+from netcli.pycaffe.untouched import Untouched
 from netcli.snapshots import read_weights
 
 Callback = Callable[[int], Any]
@@ -37,7 +38,10 @@ class Net:
     that asks for them is code already.  Raises NetcliError, with file and line, and whatever a Python layer raises.
 
     blobs, params, layer_dict, top_names, bottom_names and blob_loss_weights are ordered as the net is.
+    Until a program looks at the data of a convolution's filters they are kept ready: forward is faster so long.
     """
+
+    _untouched: Untouched | None = None  # None: of a solver, which writes to the parameters
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Net:
             gradients=True,
         )
         self._take(engine)
+        self._untouched = Untouched(engine)
         if weights is not None:
             self.copy_from(weights)
 
@@ -243,6 +248,8 @@ class Net:
         """Run layers by their numbers; returns the loss."""
         engine = self.engine
         engine.part()
+        if self._untouched is not None:
+            self._untouched.tell()
         if self._before_forward or self._after_forward:
             loss = 0.0
             for i in range(start, end + 1):
@@ -356,6 +363,9 @@ class Net:
     def share_with(self, other: Net) -> None:
         """Look at the other net's parameters from now on, in the layers of the same names."""
         self.engine.share_with(other.engine)
+        for net in (self, other):
+            if net._untouched is not None:
+                net._untouched.is_shared = True
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a binary caffemodel."""

@@ -34,6 +34,51 @@ def convolved(net):
     return np.maximum(y, 0)
 
 
+# -- what a net keeps
+
+
+def forwarded(net):
+    net.forward()
+    return net.engine.blobs["conv"].data.copy()
+
+
+def test_filters_that_no_program_has_looked_at_are_kept_ready(tmp_path):
+    one, other = (caffe.Net(written(tmp_path, CONVNET), caffe.TEST) for _ in range(2))
+    for net in (one, other):
+        net.engine.blobs["data"].data[...] = np.random.default_rng(0).standard_normal((4, 3, 9, 8))
+    before, want = forwarded(one), forwarded(other)
+    assert one.engine.context.constant
+    assert not np.array_equal(before, want)
+    # what is loaded is what the next pass has
+    other.save(str(tmp_path / "other.caffemodel"))
+    one.copy_from(str(tmp_path / "other.caffemodel"))
+    np.testing.assert_array_equal(forwarded(one), want)
+    # and so is what is written, at once and later on
+    filters = one.params["conv"][0].data
+    np.testing.assert_allclose(forwarded(one), want, rtol=1e-5, atol=1e-6)
+    assert not one.engine.context.constant
+    for _ in range(2):
+        filters *= 2
+        assert not np.allclose(forwarded(one), want, rtol=1e-3)
+        want = forwarded(one)
+        np.testing.assert_allclose(one.blobs["conv"].data, convolved(one), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("looked_at", [0, 1])
+def test_filters_that_two_nets_share_are_followed_in_both(tmp_path, looked_at):
+    nets = [caffe.Net(written(tmp_path, CONVNET), caffe.TEST) for _ in range(2)]
+    nets[1].share_with(nets[0])
+    for net in nets:
+        net.engine.blobs["data"].data[...] = np.random.default_rng(0).standard_normal((4, 3, 9, 8))
+        net.forward()
+    other = caffe.Net(written(tmp_path, CONVNET), caffe.TEST)
+    other.save(str(tmp_path / "other.caffemodel"))
+    nets[looked_at].copy_from(str(tmp_path / "other.caffemodel"))
+    for net in nets:
+        net.forward()
+        np.testing.assert_allclose(net.blobs["conv"].data, convolved(net), rtol=1e-4, atol=1e-4)
+
+
 # -- looking
 
 

@@ -31,9 +31,7 @@ class Sum:
             operation = fast(Operation("sum", layout, count, factors, [layout] * count))
             arguments = [dnnl.ARG_MULTIPLE_SRC + i for i in range(count)]
         else:
-            raise Unsupported(
-                f"oneDNN does a ReLU in the same pass as a sum of up to {MOST} without coefficients alone"
-            )
+            raise Unsupported(f"oneDNN does a ReLU with a sum of up to {MOST} without coefficients alone")
         self._program = Program()
         xs = {number: self._program.port(layout) for number in arguments}
         self._program.execute(operation, xs, {dnnl.ARG_DST: self._program.output(layout)})
