@@ -531,9 +531,9 @@ def test_log_loss_shows_what_is_not_a_number(body):
 @pytest.mark.parametrize(
     ("kind", "alpha"), [("relu", 0.0), ("relu", 0.1), ("elu", 1.0), ("elu", 0.5), ("sigmoid", 0.0), ("tanh", 0.0)]
 )
-def test_activation(body, dtype, layout, kind, alpha):
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 700)])
+def test_activation(body, dtype, layout, kind, alpha, shape):
     arrays = Arrays(dtype, layout)
-    shape = (2, 3, 4, 5)
     activation = plan(body, kind, shape, alpha, arrays.dtype)
     x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
     x[np.abs(x) < 0.05] = 0.05  # a kink has no slope
@@ -551,7 +551,7 @@ def test_activation(body, dtype, layout, kind, alpha):
 @bodies("prelu")
 @dtypes
 @layouts
-@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 3, 4), (2, 3, 100, 150)])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 3, 4), (2, 3, 2100), (2, 3, 100, 150)])
 @pytest.mark.parametrize("shared", [False, True])
 def test_prelu(body, dtype, layout, shape, shared):
     arrays = Arrays(dtype, layout)
@@ -581,7 +581,14 @@ def test_prelu(body, dtype, layout, shape, shared):
     ("shape", "axis", "end"),
     [
         *[((2, 3, 4, 5), axis, end) for axis, end in [(1, 2), (0, 2), (0, 1), (4, 4), (1, 4), (2, 3), (0, 4)]],
-        *[((4, 6), 1, 2), ((4, 3, 7), 1, 2), ((2, 3, 100, 150), 1, 2), ((70, 1100), 1, 2), ((), 0, 0)],
+        *[
+            ((4, 6), 1, 2),
+            ((4, 3, 7), 1, 2),
+            ((2, 3, 2100), 1, 2),
+            ((2, 3, 100, 150), 1, 2),
+            ((70, 1100), 1, 2),
+            ((), 0, 0),
+        ],
     ],
 )
 def test_scale(body, dtype, layout, shape, axis, end):
@@ -680,7 +687,7 @@ def test_sum_and_relu(body, dtype, layout, slope, count):
 @bodies("dropout")
 @dtypes
 @layouts
-@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 7, 1, 1)])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4, 5), (2, 7, 1, 1), (3, 700)])
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5])
 def test_dropout(body, dtype, layout, shape, ratio):
     arrays = Arrays(dtype, layout)

@@ -2,6 +2,7 @@
 
 Arrays of (rows, channels, inner) lie flat in memory; channels-last images have inner = 1.  Row r has the numbers
 from r // period * channels on, so that all rows may share one set, or the rows of each image.
+An output may be an input: see "In place" in README.md here.
 Sums of the arrays' own type run over few items, and sums of these are doubles: in float32 long sums lose digits.
 """
 
@@ -17,6 +18,7 @@ from netcli.arrays.compiled.kernels.jit import parallel, serial
 RUN = 64  # rows, or wide rows, that are summed in the arrays' own type
 # Numbers that rows of few channels are taken together for, each channel's repeated: only long loops are vectorised.
 WIDE = 256
+SIDE = 1024  # items of a channel that lie side by side, at a time
 
 
 @serial("float32[::1], float32[::1], float32[::1], float32[::1], int64, int64, int64, int64, int64")
@@ -25,6 +27,7 @@ def scale(x: Any, s: Any, b: Any, y: Any, channels: int, inner: int, period: int
     if inner == 1:
         wide = max(1, min(WIDE // channels, period))
         factors, offsets = np.empty(wide * channels, np.float32), np.empty(wide * channels, np.float32)
+        values = np.empty(wide * channels, np.float32)
         row = first
         while row < last:
             if row == first or row % period == 0:
@@ -34,17 +37,23 @@ def scale(x: Any, s: Any, b: Any, y: Any, channels: int, inner: int, period: int
             rows = min(wide, last - row, period - row % period)
             source, target = x[row * channels : (row + rows) * channels], y[row * channels : (row + rows) * channels]
             for c in range(rows * channels):
-                target[c] = source[c] * factors[c] + offsets[c]
+                values[c] = source[c]
+            for c in range(rows * channels):
+                target[c] = values[c] * factors[c] + offsets[c]
             row += rows
     else:
+        values = np.empty(min(inner, SIDE), np.float32)
         for row in range(first, last):
             factors, offsets = s[row // period * channels :], b[row // period * channels :]
             for c in range(channels):
-                at = (row * channels + c) * inner
-                source, target = x[at : at + inner], y[at : at + inner]
                 factor, offset = factors[c], offsets[c]
-                for i in range(inner):
-                    target[i] = source[i] * factor + offset
+                for at in range((row * channels + c) * inner, (row * channels + c + 1) * inner, SIDE):
+                    items = min(SIDE, (row * channels + c + 1) * inner - at)
+                    source, target = x[at : at + items], y[at : at + items]
+                    for i in range(items):
+                        values[i] = source[i]
+                    for i in range(items):
+                        target[i] = values[i] * factor + offset
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], float32[::1], int64, int64, int64, int64, int64")
@@ -110,21 +119,28 @@ def slopes(x: Any, a: Any, y: Any, channels: int, inner: int, first: int, last: 
     zero, one = np.float32(0), np.float32(1)
     if inner == 1:
         wide = max(1, WIDE // channels)
-        slopes = np.empty(wide * channels, np.float32)
+        slopes, values = np.empty(wide * channels, np.float32), np.empty(wide * channels, np.float32)
         for i in range(wide * channels):
             slopes[i] = a[i % channels]
         for row in range(first, last, wide):
             of_rows = slice(row * channels, min(row + wide, last) * channels)
             source, target = x[of_rows], y[of_rows]
             for c in range(source.size):
-                target[c] = source[c] * (one if source[c] > zero else slopes[c])
+                values[c] = source[c]
+            for c in range(source.size):
+                target[c] = values[c] * (one if values[c] > zero else slopes[c])
     else:
+        values = np.empty(min(inner, SIDE), np.float32)
         for row in range(first, last):
             for c in range(channels):
-                at, slope = (row * channels + c) * inner, a[c]
-                source, target = x[at : at + inner], y[at : at + inner]
-                for i in range(inner):
-                    target[i] = source[i] * (one if source[i] > zero else slope)
+                slope = a[c]
+                for at in range((row * channels + c) * inner, (row * channels + c + 1) * inner, SIDE):
+                    items = min(SIDE, (row * channels + c + 1) * inner - at)
+                    source, target = x[at : at + items], y[at : at + items]
+                    for i in range(items):
+                        values[i] = source[i]
+                    for i in range(items):
+                        target[i] = values[i] * (one if values[i] > zero else slope)
 
 
 @parallel("int64, float32[::1], float32[::1], float32[::1], int64, int64, int64, int64")
@@ -140,36 +156,53 @@ def slopes_gradient(
     x: Any, a: Any, dy: Any, dx: Any, sums: Any, channels: int, inner: int, first: int, last: int
 ) -> None:
     """dx = dy where x > 0, a * dy elsewhere, in rows first to last - 1; adds those of dy * x elsewhere to sums."""
+    if inner > 1:
+        _slopes_gradient_of_planes(x, a, dy, dx, sums, channels, inner, first, last)
+        return
     zero, one = np.float32(0), np.float32(1)
-    if inner == 1:
-        wide = max(1, WIDE // channels)
-        slopes, totals = np.empty(wide * channels, np.float32), np.zeros(wide * channels, np.float32)
-        for i in range(wide * channels):
-            slopes[i] = a[i % channels]
-        run = 0
-        for row in range(first, last, wide):
-            of_rows = slice(row * channels, min(row + wide, last) * channels)
-            value, g, target = x[of_rows], dy[of_rows], dx[of_rows]
-            for c in range(value.size):
-                totals[c] += g[c] * (zero if value[c] > zero else value[c])
-                target[c] = g[c] * (one if value[c] > zero else slopes[c])
-            run += 1
-            if run == RUN or row + wide >= last:
-                run = 0
-                for repeat in range(wide):
-                    for c in range(channels):
-                        sums[c] += totals[repeat * channels + c]
-                for c in range(wide * channels):
-                    totals[c] = 0
-    else:
-        for row in range(first, last):
-            for c in range(channels):
-                of_channel = slice((row * channels + c) * inner, (row * channels + c + 1) * inner)
-                value, g, target = x[of_channel], dy[of_channel], dx[of_channel]
-                slope, total = a[c], zero
-                for i in range(inner):
+    wide = max(1, WIDE // channels)
+    slopes, totals = np.empty(wide * channels, np.float32), np.zeros(wide * channels, np.float32)
+    gradients = np.empty(wide * channels, np.float32)
+    for i in range(wide * channels):
+        slopes[i] = a[i % channels]
+    run = 0
+    for row in range(first, last, wide):
+        of_rows = slice(row * channels, min(row + wide, last) * channels)
+        value, g, target = x[of_rows], dy[of_rows], dx[of_rows]
+        for c in range(value.size):
+            gradients[c] = g[c]
+            totals[c] += g[c] * (zero if value[c] > zero else value[c])
+        for c in range(value.size):
+            target[c] = gradients[c] * (one if value[c] > zero else slopes[c])
+        run += 1
+        if run == RUN or row + wide >= last:
+            run = 0
+            for repeat in range(wide):
+                for c in range(channels):
+                    sums[c] += totals[repeat * channels + c]
+            for c in range(wide * channels):
+                totals[c] = 0
+
+
+@serial("float32[::1], float32[::1], float32[::1], float32[::1], float64[::1], int64, int64, int64, int64")
+def _slopes_gradient_of_planes(
+    x: Any, a: Any, dy: Any, dx: Any, sums: Any, channels: int, inner: int, first: int, last: int
+) -> None:
+    """The same where the items of a channel lie side by side."""
+    zero, one = np.float32(0), np.float32(1)
+    gradients = np.empty(min(inner, SIDE), np.float32)
+    for row in range(first, last):
+        for c in range(channels):
+            slope = a[c]
+            for at in range((row * channels + c) * inner, (row * channels + c + 1) * inner, SIDE):
+                items = min(SIDE, (row * channels + c + 1) * inner - at)
+                value, g, target = x[at : at + items], dy[at : at + items], dx[at : at + items]
+                total = zero
+                for i in range(items):
+                    gradients[i] = g[i]
                     total += g[i] * (zero if value[i] > zero else value[i])
-                    target[i] = g[i] * (one if value[i] > zero else slope)
+                for i in range(items):
+                    target[i] = gradients[i] * (one if value[i] > zero else slope)
                 sums[c] += total
 
 

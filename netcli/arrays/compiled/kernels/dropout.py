@@ -15,6 +15,8 @@ from netcli.arrays.compiled.kernels.jit import parallel, product, serial
 LOW, HALF, ZERO, ONE = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(0), np.uint64(1)
 A, B = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)  # the generator's multipliers
 
+SOME = 1024  # items at a time
+
 
 @serial("uint8[::1], int64, uint64, uint64[:,::1], uint64")
 def draw(keep: Any, first: int, major: Any, keys: Any, threshold: Any) -> None:
@@ -65,9 +67,13 @@ def reorder_in_parts(parts: int, keep: Any, moved: Any, channels: int, pixels: i
 @serial("float32[::1], float32[::1], uint8[::1], float64")
 def apply(x: Any, y: Any, keep: Any, factor: float) -> None:
     """y = x * factor where keep is 1, x * 0 elsewhere."""
-    one = np.float32(factor)
-    for i in range(x.size):
-        y[i] = x[i] * (keep[i] * one)
+    one, values = np.float32(factor), np.empty(min(x.size, SOME), np.float32)
+    for at in range(0, x.size, SOME):
+        source, target, kept = x[at : at + SOME], y[at : at + SOME], keep[at : at + SOME]
+        for i in range(source.size):
+            values[i] = source[i]
+        for i in range(source.size):
+            target[i] = values[i] * (kept[i] * one)
 
 
 @parallel("int64, float32[::1], float32[::1], uint8[::1], float64")
