@@ -476,7 +476,9 @@ def test_batch_norm_with_relu_shows_what_is_not_a_number(body, dtype):
 @bodies("softmax")
 @dtypes
 @layouts
-@pytest.mark.parametrize(("shape", "axis"), [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4), 2), ((3, 4), 0), ((5,), 0)])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4), 2), ((2, 3, 100, 150), 1), ((3, 4), 0), ((5,), 0)]
+)
 def test_softmax(body, dtype, layout, shape, axis):
     arrays = Arrays(dtype, layout)
     softmax = plan(body, shape, axis, arrays.dtype)

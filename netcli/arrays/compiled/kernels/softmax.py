@@ -1,4 +1,4 @@
-"""Softmax of few items, whose classes lie side by side."""
+"""Softmax of classes that lie side by side."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import prange
 
-from netcli.arrays.compiled.kernels.jit import serial
+from netcli.arrays.compiled.kernels.jit import parallel, serial
 
 
 @serial("float32[::1], float32[::1], int64")
@@ -25,6 +26,15 @@ def softmax(x: Any, y: Any, classes: int) -> None:
             target[c] /= total
 
 
+@parallel("int64, float32[::1], float32[::1], int64")
+def softmax_in_parts(parts: int, x: Any, y: Any, classes: int) -> None:
+    """The same in parts."""
+    rows = x.size // classes
+    for part in prange(parts):
+        of_part = slice(rows * part // parts * classes, rows * (part + 1) // parts * classes)
+        softmax(x[of_part], y[of_part], classes)
+
+
 @serial("float32[::1], float32[::1], float32[::1], int64")
 def gradient(y: Any, dy: Any, dx: Any, classes: int) -> None:
     """dx = (dy - sum(dy * y)) * y."""
@@ -36,3 +46,12 @@ def gradient(y: Any, dy: Any, dx: Any, classes: int) -> None:
             total += g[c] * p[c]
         for c in range(classes):
             target[c] = (g[c] - total) * p[c]
+
+
+@parallel("int64, float32[::1], float32[::1], float32[::1], int64")
+def gradient_in_parts(parts: int, y: Any, dy: Any, dx: Any, classes: int) -> None:
+    """The same in parts."""
+    rows = y.size // classes
+    for part in prange(parts):
+        of_part = slice(rows * part // parts * classes, rows * (part + 1) // parts * classes)
+        gradient(y[of_part], dy[of_part], dx[of_part], classes)
