@@ -47,6 +47,7 @@ BODIES = {
     "scale": ("compiled.scale:Scale", "plain.scale:Scale"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
+    "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
@@ -330,6 +331,18 @@ class Ops:
         plan.forward(xs, y)   y may be xs[0]
         """
         return self._plan("sum", shape, tuple(coefficients), dtype, relu)
+
+    def maximum(self, shape: Shape, count: int, dtype: Any = np.float32) -> Any:
+        """y = the largest item of xs, `count` (2 or more) arrays of one shape.
+
+        Of equals the second counts before the first, and either of them before a later one.  What is not a number is
+        the largest.
+
+        plan.forward(xs, y)      y is none of xs
+        plan.backward(dy, dxs)   by the last forward: dx = dy where its x was the largest, 0 elsewhere; None in dxs is
+                                 left out
+        """
+        return self._plan("maximum", shape, count, dtype)
 
     def dropout(self, shape: Shape, ratio: float, dtype: Any = np.float32) -> Any:
         """Items set to zero with probability `ratio`, the rest divided by 1 - ratio.

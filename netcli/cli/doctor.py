@@ -54,6 +54,7 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "activation (tanh)": ("activation", ("tanh", IMAGES)),
     "concat": ("concat", ((IMAGES, IMAGES), 1)),
     "sum": ("sum", (IMAGES, (1.0, 1.0))),
+    "maximum": ("maximum", (IMAGES, 2)),
     "dropout": ("dropout", (IMAGES, 0.5)),
     "log_loss": ("log_loss", ((2, 10), 1)),
     "prelu": ("prelu", (IMAGES, False)),

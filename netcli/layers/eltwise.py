@@ -46,8 +46,6 @@ class Eltwise(BeforeReLU):
             raise ShapeError(
                 f"{len(bottom)} bottoms take as many coeff, got {len(p.coeff)}", field="eltwise_param.coeff"
             )
-        # The number of the bottom that each item of a maximum is from, in as few bytes as will do.
-        self.winner = Blob((), self.xp.min_scalar_type(len(bottom)), device=self.context.device)
         self.coefficients = tuple(p.coeff) or (1.0,) * len(bottom)
 
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -62,7 +60,7 @@ class Eltwise(BeforeReLU):
         if self.p.operation == self.p.SUM:
             self.plan = self.ops.sum(bottom[0].shape, self.coefficients, self.dtype, self.slope)
         elif self.p.operation == self.p.MAX:
-            self.winner.reshape(top[0].shape)
+            self.plan = self.ops.maximum(bottom[0].shape, len(bottom), self.dtype)
 
     def absorb(self, following: Layer, chance: Chance) -> Absorbed:
         return super().absorb(following, chance) if self._adds else Absorbed.NOTHING
@@ -84,32 +82,22 @@ class Eltwise(BeforeReLU):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xs, y = [blob.data for blob in bottom], top[0].data
-        if self.p.operation == self.p.SUM:
-            self.plan.forward(xs, y)
-        elif self.p.operation == self.p.PROD:
+        if self.p.operation == self.p.PROD:
             _multiply(self.xp, xs, y)
         else:
-            self._maximum(xs, y)
-
-    def _maximum(self, xs: Sequence[Any], y: Any) -> None:
-        """y, and in `self.winner` the number of the bottom it came from."""
-        xp, winner = self.xp, self.winner.data
-        xp.less_equal(xs[0], xs[1], out=winner)
-        xp.maximum(xs[0], xs[1], out=y)
-        for number, x in enumerate(xs[2:], 2):
-            # Numbers rise, so the last bottom that was greater is the largest number.
-            xp.maximum(winner, (x > y) * winner.dtype.type(number), out=winner)
-            xp.maximum(x, y, out=y)
+            self.plan.forward(xs, y)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         xp, p, dy = self.xp, self.p, top[0].diff
+        if p.operation == p.MAX:
+            diffs = [blob.diff if wanted else None for blob, wanted in zip(bottom, propagate_down, strict=True)]
+            self.plan.backward(dy, diffs)
+            return
         for number, blob in enumerate(bottom):
             if not propagate_down[number] or (self.passed_on and self.passed_on[number]):
                 continue
             if p.operation == p.SUM:
                 xp.multiply(dy, self.coefficients[number], out=blob.diff)
-            elif p.operation == p.MAX:
-                xp.multiply(dy, self.winner.data == number, out=blob.diff)
             elif p.stable_prod_grad:
                 _multiply(xp, [dy, *(other.data for other in bottom if other is not blob)], blob.diff)
             else:

@@ -686,6 +686,42 @@ def test_sum_and_relu(body, dtype, layout, slope, count):
     arrays.close(xs[0], want)
 
 
+@bodies("maximum")
+@dtypes
+@layouts
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 700), (2, 3, 100, 150)])
+def test_maximum(body, dtype, layout, shape, count):
+    arrays = Arrays(dtype, layout)
+    maximum = plan(body, shape, count, arrays.dtype)
+    # whole numbers, so that there are equals
+    xs = [arrays.of(arrays.rng.integers(-3, 4, shape)) for _ in range(count)]
+    y, dy = arrays.dirty(*shape), arrays.normal(*shape)
+    want = np.max(xs, axis=0)
+    # of equals the second, the first, then the others in their order
+    order = [1, 0, *range(2, count)]
+    winner = np.take(order, np.argmax(np.stack([xs[i] for i in order]), axis=0))
+    maximum.forward(xs, y)
+    np.testing.assert_array_equal(y, want)
+    dxs = [arrays.dirty(*shape) for _ in xs]
+    maximum.backward(dy, [None, *dxs[1:]])
+    maximum.backward(dy, [dxs[0], *[None] * (count - 1)])
+    for number, dx in enumerate(dxs):
+        np.testing.assert_array_equal(dx, np.where(winner == number, dy, 0))
+
+
+@bodies("maximum")
+def test_maximum_shows_what_is_not_a_number(body):
+    arrays = Arrays("f4")
+    maximum = plan(body, (1, 40), 3, arrays.dtype)
+    for number in range(3):
+        xs = [arrays.normal(1, 40) for _ in range(3)]
+        xs[number][0, 7] = np.nan
+        y = arrays.dirty(1, 40)
+        maximum.forward(xs, y)
+        np.testing.assert_array_equal(np.isnan(y[0]), np.arange(40) == 7)
+
+
 @bodies("dropout")
 @dtypes
 @layouts
