@@ -49,6 +49,7 @@ BODIES = {
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
     "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
+    "normalise": ("compiled.normalise:Normalise", "plain.normalise:Normalise"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
 
@@ -354,6 +355,18 @@ class Ops:
         plan.backward(dy, dx)                      by the mask of the last forward; dx may be dy
         """
         return self._plan("dropout", shape, ratio, dtype)
+
+    def normalise(self, mean: Any, scale: float, dtype: Any = np.float32) -> Any:
+        """What a data layer does to an image: y = (x - mean - less) * scale, cut out and mirrored.
+
+        mean   (C, H, W), one for each channel and pixel of the whole image, or None
+        x      (C, H, W), uint8 or floating-point, in any strides; it is not written to
+        less   (C,) or (1,) of `dtype`, taken off each channel, or None
+        y      (C, h, w): x from (top, left) on, reversed along the width where mirrored
+
+        plan.forward(x, top, left, mirrored, less, y)   from several threads at a time, too
+        """
+        return self._plan("normalise", mean, scale, dtype)
 
     def update(
         self,

@@ -1,43 +1,102 @@
-"""The transform of a data layer: crop, mirror, (x - mean) * scale.
+"""The transform of a data layer: what happens to an image between its record and its place in the batch.
 
-Same results as Caffe's data_transformer.cpp, with other random draws.
+Where transform_param has only Caffe's own fields the results are those of data_transformer.cpp, with other random
+draws.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, size_text
+from netcli.arrays.ops import Ops
+from netcli.augment.colours import PCAJitter, colour_steps
+from netcli.augment.draws import happens
+from netcli.augment.sizes import padded, size_steps
+from netcli.augment.steps import BLOCK, Step
+from netcli.augment.warps import warp_steps
 from netcli.errors import NetcliError, ShapeError
 
-COMPUTED = {"scale", "mirror", "crop_size", "mean_file", "mean_value", "force_color", "force_gray"}
+COMPUTED = {
+    *("scale", "mirror", "crop_size", "mean_file", "mean_value", "force_color", "force_gray"),
+    *("crop_h", "crop_w", "center_crop", "pad"),
+    *("resize_param", "min_side", "random_resize_param", "random_aspect_ratio_param"),
+    *("affine_param", "blur_param", "distort_param", "color_jitter", "pca_jitter", "cutout_param"),
+}
+REDUCTIONS = (8, 4, 2)  # of which a JPEG can be decoded
 
 
 class Transform:
-    """One layer's transform_param, applied to one image at a time.
+    """One layer's transform_param, applied to one image at a time, by any number of threads.
 
     param      TransformationParameter
     train      crop at random instead of in the middle
     mean       the content of mean_file, (C, H, W) in 0..255, BGR; None without one
+    find       gives the path of a file that the prototxt names
     seed, purpose   what the draws are keyed by, beside epoch and index of the record
+    ops        None: the fastest
 
-    y = (x - mean) * scale, cut out at (top, left) and reversed along W where mirrored
-      scale       default 1
-      mean_file   one mean for each channel and pixel of the uncropped image
-      mean_value  or one for each channel, or one for all
-      crop_size   side of the square that is cut out; 0 (default): the whole image
-      mirror      each image is mirrored or not by a draw, in both phases
-      force_color, force_gray   how encoded images are decoded: see `color`
+    In this order, of an image (C, H, W) of bytes or floats, BGR in 0..255:
+      another size     resize_param, min_side, random_resize_param, random_aspect_ratio_param (sizes.py)
+      pad              a black border, in pixels
+      crop_size        side of the square that is cut out, or crop_h and crop_w; 0 (default): the whole image.
+                       center_crop: from the middle in training too
+      moved            affine_param, blur_param (warps.py)
+      colours          distort_param, color_jitter, pca_jitter (colours.py)
+      mirror           each image is mirrored or not by a draw, in both phases
+      y = (x - mean) * scale
+        mean_file      one mean for each channel and pixel of the uncropped image
+        mean_value     or one for each channel, or one for all
+        scale          default 1
+      cutout_param     squares set to 0
+    force_color, force_gray say how encoded images are decoded: see `color`.  All but size, crop, pad, mean and scale
+    is done in training alone, but mirror.
 
     The draws are a function of seed, purpose, epoch and index, so threads and resumes change none.
     """
 
     def __init__(
-        self, param: Any, *, train: bool, mean: Any = None, dtype: Any = np.float32, seed: int = 0, purpose: str
+        self,
+        param: Any,
+        *,
+        train: bool,
+        mean: Any = None,
+        find: Callable[[str], str] = str,
+        dtype: Any = np.float32,
+        seed: int = 0,
+        purpose: str,
+        ops: Ops | None = None,
     ) -> None:
+        self._check(param)
+        self.color = True if param.force_color else False if param.force_gray else None
+        self.seed, self.purpose = seed, purpose
+        self._crop = _crop_of(param)
+        self._mirror: bool = param.mirror
+        self._pad: int = param.pad
+        self._random_crop = train and self._crop != (0, 0) and not param.center_crop
+        self._mean_shape = None if mean is None else mean.shape
+        self._mean_value = np.array(param.mean_value, dtype) if param.mean_value else None
+        self._normalise = (ops or Ops()).normalise(mean, float(param.scale), dtype)
+        self._dtype = np.dtype(dtype)
+        # Each with the places of its words in a record's draws; the first block is of crop and mirror.
+        self._blocks = [(purpose, 1)]
+        self._sizes = [self._placed(step) for step in size_steps(param, self._crop, train)]
+        changes = (*warp_steps(param), *colour_steps(param)) if train else ()
+        self._changes = [self._placed(step) for step in changes]
+        pca = PCAJitter(param.pca_jitter, find) if train and param.HasField("pca_jitter") else None
+        self._pca = None if pca is None else (pca, self._words("pca_jitter", pca.blocks))
+        cut = param.cutout_param if train and param.HasField("cutout_param") else None
+        if cut is not None and not 0 < cut.count <= 16:
+            raise NetcliError(
+                f"cutout_param.count {cut.count} must be in 1 .. 16", field="transform_param.cutout_param"
+            )
+        self._cutout = None if cut is None else (cut, self._words("cutout_param", cut.count))
+
+    def _check(self, param: Any) -> None:
         for field, _ in param.ListFields():
             if field.name not in COMPUTED:
                 raise NetcliError(
@@ -47,22 +106,22 @@ class Transform:
             raise NetcliError("mean_file and mean_value exclude each other", field="transform_param.mean_value")
         if param.force_color and param.force_gray:
             raise NetcliError("force_color and force_gray exclude each other", field="transform_param.force_gray")
-        self.color = True if param.force_color else False if param.force_gray else None
-        self.seed, self.purpose = seed, purpose
-        self._dtype = np.dtype(dtype).type
-        self._scale = None if param.scale == 1 else self._dtype(param.scale)
-        self._crop: int = param.crop_size
-        self._mirror: bool = param.mirror
-        self._random_crop = train and self._crop > 0
-        self._mean_image = None if mean is None else np.ascontiguousarray(mean, self._dtype)
-        self._mean_value = np.array(param.mean_value, self._dtype).reshape(-1, 1, 1) if param.mean_value else None
+        if param.pad and param.HasField("mean_file"):
+            raise NetcliError("pad goes with mean_value, not with mean_file", field="transform_param.pad")
+
+    # -- shapes
 
     def shape(self, image: Shape) -> Shape:
         """The shape of a transformed image of (C, H, W); raises ShapeError where image, mean and crop do not fit."""
+        for step, _ in self._sizes:
+            if step.name == "random_resize_param" and self._crop == (0, 0):
+                raise ShapeError("random_resize_param needs crop_size", field="transform_param.random_resize_param")
+            if step.shape is not None:
+                image = step.shape(image)
         channels, height, width = image
-        if self._mean_image is not None and self._mean_image.shape != image:
+        if self._mean_shape is not None and self._mean_shape != image:
             raise ShapeError(
-                f"the mean image is {size_text(self._mean_image.shape)}, the images are {size_text(image)}; "
+                f"the mean image is {size_text(self._mean_shape)}, the images are {size_text(image)}; "
                 "they must be of one size",
                 field="transform_param.mean_file",
             )
@@ -71,45 +130,145 @@ class Transform:
                 f"{len(self._mean_value)} mean_value for images of {channels} channels; give one, or one for each",
                 field="transform_param.mean_value",
             )
-        if not self._crop:
-            return image
-        if self._crop > min(height, width):
+        if self._pca is not None and self._pca[0].channels != channels:
             raise ShapeError(
-                f"crop_size {self._crop} is larger than the image, {size_text(image)}",
+                f"pca_jitter has {self._pca[0].channels} axes, for images of {channels} channels",
+                field="transform_param.pca_jitter",
+            )
+        height, width = height + 2 * self._pad, width + 2 * self._pad
+        if self._crop == (0, 0):
+            return channels, height, width
+        if self._crop[0] > height or self._crop[1] > width:
+            name = f"{self._crop[0]}" if self._crop[0] == self._crop[1] else size_text(self._crop)
+            raise ShapeError(
+                f"crop_size {name} is larger than the image, {size_text((channels, height, width))}",
                 field="transform_param.crop_size",
             )
-        return channels, self._crop, self._crop
+        return channels, *self._crop
+
+    def reduction(self, words: Any, height: int, width: int) -> int:
+        """1, 2, 4 or 8: how many times smaller an image may be decoded, since it is then made smaller at random."""
+        if not self._sizes:
+            return 1
+        step, places = self._sizes[0]
+        if step.reducible is None:
+            return 1
+        times = step.reducible(None if words is None else words[places], height, width)
+        return next((each for each in REDUCTIONS if each <= times), 1)
+
+    # -- draws
+
+    def _words(self, name: str, blocks: int) -> slice:
+        """The places of a step's words in a record's draws; they are its own, whatever other steps there are."""
+        begin = BLOCK * sum(count for _, count in self._blocks)
+        if blocks:
+            self._blocks.append((f"{self.purpose} {name}", blocks))
+        return slice(begin, begin + BLOCK * blocks)
+
+    def _placed(self, step: Step) -> tuple[Step, slice]:
+        return step, self._words(step.name, step.blocks)
 
     def draws(self, epoch: int, first: int, count: int) -> Any:
         """The random words of records first .. first + count - 1 of an epoch, one row for each; None: none needed."""
-        if not self._random_crop and not self._mirror:
+        if not self._random_crop and not self._mirror and len(self._blocks) == 1:
             return None
-        return random.words(self.seed, self.purpose, epoch, first, count)
+        drawn = [random.words(self.seed, purpose, epoch, first, count, blocks) for purpose, blocks in self._blocks]
+        return drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=1)
+
+    def _window(self, words: Any, height: int, width: int) -> tuple[int, int, int, int]:
+        """Top, left, height and width of what is cut out."""
+        if self._crop == (0, 0):
+            return 0, 0, height, width
+        slack = height - self._crop[0], width - self._crop[1]
+        if self._random_crop:
+            top, left = (int(random.below(words[i], slack[i] + 1)) for i in range(2))
+        else:
+            top, left = slack[0] // 2, slack[1] // 2
+        return top, left, *self._crop
+
+    def _mirrored(self, words: Any) -> bool:
+        return self._mirror and int(random.below(words[2], 2)) == 1
+
+    def _squares(self, words: Any, height: int, width: int) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of what is blanked out."""
+        if self._cutout is not None:
+            param, places = self._cutout
+            for chance, row, column, _ in words[places].reshape(-1, BLOCK):
+                if happens(chance, param.prob):
+                    corner = (int(random.below(row, height)), int(random.below(column, width)))
+                    begin = [at - param.size // 2 for at in corner]
+                    yield (
+                        slice(max(0, begin[0]), max(0, begin[0] + param.size)),
+                        slice(max(0, begin[1]), max(0, begin[1] + param.size)),
+                    )
+
+    # -- the work
 
     def __call__(self, image: Any, words: Any, out: Any) -> None:
         """Transform an image (C, H, W), uint8 or float, into `out`, of `shape(image.shape)` in any strides.
 
-        words: its row of `draws`; 0: top of the crop, 1: left, 2: mirrored or not
+        words: its row of `draws`
         """
-        mean = self._mean_value if self._mean_image is None else self._mean_image
-        if self._crop:
-            slack = image.shape[1] - self._crop, image.shape[2] - self._crop
-            if self._random_crop:
-                top, left = int(random.below(words[0], slack[0] + 1)), int(random.below(words[1], slack[1] + 1))
-            else:
-                top, left = slack[0] // 2, slack[1] // 2
-            window = (slice(None), slice(top, top + self._crop), slice(left, left + self._crop))
-            image = image[window]
-            if self._mean_image is not None:
-                mean = self._mean_image[window]
-        y = out[:, :, ::-1] if self._mirror and int(random.below(words[2], 2)) else out
-        # One pass each, without an array in between; the casts happen in NumPy's own small buffers.
-        if mean is not None:
-            np.subtract(image, mean, out=y, dtype=self._dtype, casting="same_kind")
-        elif self._scale is not None:
-            np.multiply(image, self._scale, out=y, dtype=self._dtype, casting="same_kind")
-            return
-        else:
-            np.copyto(y, image, casting="same_kind")
-        if self._scale is not None:
-            np.multiply(out, self._scale, out=out)
+        if (self._sizes or self._changes) and image.dtype != np.uint8:
+            name = (self._sizes or self._changes)[0][0].name
+            raise NetcliError(f"{name} is for images of bytes, not of {image.dtype}", field=f"transform_param.{name}")
+        for step, places in self._sizes:
+            image = step.apply(image, None if words is None else words[places])
+        if self._pad:
+            image = padded(image, self._pad)
+        top, left, height, width = self._window(words, *image.shape[1:])
+        if self._changes:
+            part = image[:, top : top + height, left : left + width]
+            for step, places in self._changes:
+                part = step.apply(part, words[places])
+            if self._mean_shape is None:
+                image, top, left = part, 0, 0
+            else:  # the mean is that of the whole image
+                image = np.empty_like(image)
+                image[:, top : top + height, left : left + width] = part
+        self._normalise.forward(image, top, left, self._mirrored(words), self._less(words), out)
+        for square in self._squares(words, height, width):
+            out[:, square[0], square[1]] = 0
+
+    def _less(self, words: Any) -> Any:
+        """What is taken off each channel."""
+        if self._pca is None:
+            return self._mean_value
+        pca, places = self._pca
+        mean = 0 if self._mean_value is None else self._mean_value
+        return (mean - pca(words[places])).astype(self._dtype)
+
+    def describe(self, words: Any, image: Shape) -> str:
+        """What is done to an image of this shape by these draws, in words."""
+        parts: list[str] = []
+        for step, places in self._sizes:
+            parts.append(step.describe(None if words is None else words[places], image))
+            if step.shape is not None:
+                image = step.shape(image)
+        height, width = image[1] + 2 * self._pad, image[2] + 2 * self._pad
+        top, left, *of_part = self._window(words, height, width)
+        size = tuple(of_part)
+        if self._pad:
+            parts.append(f"padded by {self._pad}")
+        if self._crop != (0, 0):
+            parts.append(f"crop {size_text(size)} at {top},{left}")
+        parts += [step.describe(words[places], image) for step, places in self._changes]
+        if self._pca is not None:
+            pca, places = self._pca
+            parts.append("pca " + " ".join(f"{each:+.1f}" for each in pca(words[places])))
+        if self._mirrored(words):
+            parts.append("mirrored")
+        parts += [f"cut out {rows.start},{columns.start}" for rows, columns in self._squares(words, *size)]
+        return ", ".join(part for part in parts if part)
+
+
+def _crop_of(param: Any) -> tuple[int, int]:
+    """Height and width of what is cut out; (0, 0): the whole."""
+    if (param.crop_h > 0) != (param.crop_w > 0):
+        raise NetcliError(
+            f"crop_h {param.crop_h} and crop_w {param.crop_w} go together: both or neither",
+            field="transform_param.crop_h",
+        )
+    if param.crop_h and param.crop_size:
+        raise NetcliError("crop_size and crop_h exclude each other", field="transform_param.crop_h")
+    return (param.crop_h, param.crop_w) if param.crop_h else (param.crop_size, param.crop_size)

@@ -15,13 +15,13 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, size_text
+from netcli.arrays.resize import resize
 from netcli.arrays.threads import usable_cpus
 from netcli.errors import DataError
 from netcli.sources.database import BACKENDS, LMDB, DatabaseWriter, create_database
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import FORMATS, encode_image, read_image
 from netcli.sources.image_list import ImageList, named, prefix_of, read_list
-from netcli.sources.resize import resize
 
 AHEAD = 8  # images for each worker that are decoded before their turn to be written
 

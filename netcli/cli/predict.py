@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from netcli.arrays.layout import size_text
+from netcli.arrays.resize import resize
 from netcli.arrays.threads import set_threads
 from netcli.augment.transform import Transform
 from netcli.cli.image_net import input_of_images, output_of_scores
@@ -23,7 +24,6 @@ from netcli.net.rules import net_state, select_layers
 from netcli.prototxt import find_file, read_net, schema
 from netcli.snapshots import read_blob
 from netcli.sources.image_file import read_image
-from netcli.sources.resize import resize
 from netcli.training.finite import finite
 from netcli.training.precision import ops_of
 from netcli.training.weights import load_all_weights, split_paths

@@ -112,7 +112,9 @@ class BatchLayer(Layer):
             self.param.transform_param,
             train=self.train,
             mean=self.mean_image(),
+            find=self.find,
             dtype=self.dtype,
+            ops=self.ops,
             seed=self.context.seed,
             purpose=f"transform {self.name} {'train' if self.train else 'test'}",
         )

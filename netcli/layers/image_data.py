@@ -9,13 +9,13 @@ import os
 from typing import Any
 
 from netcli.arrays import random
+from netcli.arrays.resize import resize
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
 from netcli.sources.image_file import read_image
 from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list
-from netcli.sources.resize import resize
 
 
 @layer("ImageData", param="image_data_param")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netcli.arrays.resize import resize
 from netcli.errors import DataError
-from netcli.sources.resize import resize
 
 
 class Region(NamedTuple):

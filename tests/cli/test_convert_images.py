@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from databases import make_images, make_list, needs_leveldb
+from netcli.arrays.resize import resize
 from netcli.cli.convert_images import command
 from netcli.errors import DataError
 from netcli.prototxt import schema
 from netcli.sources.database import open_database
 from netcli.sources.datum import read_datum
 from netcli.sources.image_file import decode_image
-from netcli.sources.resize import resize
 
 
 def convert(*arguments):

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from netcli.arrays.ops import Ops
+from netcli.arrays.resize import resize
 from netcli.layers.base import TEST
 from netcli.net import Net
 from netcli.prototxt import parse, schema
 from netcli.snapshots import write_blob
-from netcli.sources.resize import resize
 
 DEPLOY = """
 name: "tiny"

@@ -16,8 +16,8 @@ from PIL import Image
 
 import netcli.cli.compute_mean
 import netcli.cli.convert_images
+from netcli.arrays.resize import resize
 from netcli.sources.image_file import decode_image
-from netcli.sources.resize import resize
 
 cv2 = pytest.importorskip("cv2", reason="opencv-python-headless is not installed")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from databases import DataRun, make_images, make_list
+from netcli.arrays.resize import resize
 from netcli.errors import NetcliError
-from netcli.sources.resize import resize
 
 
 def image_data(source, more="", transform=""):

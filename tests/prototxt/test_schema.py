@@ -86,6 +86,12 @@ def test_a_field_that_is_not_of_bvlc_caffe_is_of_a_fork_or_has_a_number_of_ours(
 def test_a_message_that_is_not_of_bvlc_caffe_is_of_a_fork_or_known_as_ours():
     added = {name for name in MESSAGES if name not in BVLC["messages"] and schema.origin(name) is None}
     assert added == {
+        "AffineParameter",
+        "BlurParameter",
+        "ColorJitterParameter",
+        "ColorStatistics",
+        "CutoutParameter",
+        "PCAJitterParameter",
         "RunState",
         "CarriedState",
         "ChosenWay",

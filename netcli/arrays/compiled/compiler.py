@@ -108,7 +108,8 @@ def kernel(module: str, name: str, parts: int = 1) -> Kernel:
 def _compiled(kernel: Any) -> Kernel:
     if hasattr(kernel, "compile"):  # with NUMBA_DISABLE_JIT kernels are plain functions
         with _alone(kernel.stats.cache_path):
-            kernel.compile(f"({kernel.signature},)")
+            signature = kernel.signature
+            kernel.compile(f"({signature},)" if isinstance(signature, str) else signature)
             kernel.disable_compile()  # for other types at a call: what fits is converted, the rest an error
     result: Kernel = kernel
     return result

@@ -15,13 +15,16 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+# Types of the arguments: as numba writes them with commas between, or as its types.
+Signature = str | tuple[Any, ...]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 # What the loops may do to be vectorised.  Not nnan and ninf: a net that has gone astray shows it.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
-def serial(signature: str) -> Callable[[F], F]:
+def serial(signature: Signature) -> Callable[[F], F]:
     """A kernel on one thread, which other threads need not wait for: it lets go of the interpreter."""
     return _kernel(signature, parallel=False)
 
@@ -34,7 +37,7 @@ def parallel(signature: str) -> Callable[[F], F]:
     return _kernel(signature, parallel=True)
 
 
-def _kernel(signature: str, parallel: bool) -> Callable[[F], F]:
+def _kernel(signature: Signature, parallel: bool) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         options: Any = {"nogil": True, "parallel": parallel, "fastmath": FASTMATH, "error_model": "numpy"}
         try:

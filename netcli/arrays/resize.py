@@ -8,17 +8,56 @@ convert_imageset and by netcli hold the same pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from netcli.arrays.compiled import compiler
+from netcli.arrays.once import once
+from netcli.arrays.ops import Unsupported
+
 WEIGHT_BITS = 11
 
 
-def resize(image: Any, height: int, width: int) -> Any:
-    """(C, H, W) uint8 to (C, height, width) uint8."""
-    if image.shape[1:] == (height, width):
-        return image
+Window = tuple[int, int, int, int]  # top, left, height, width
+
+
+def resize(image: Any, height: int, width: int, window: Window | None = None) -> Any:
+    """(C, H, W) uint8 in any strides, or a window of it, to (C, height, width) uint8, which lies in pixels."""
+    top, left, *size = window or (0, 0, *image.shape[1:])
+    if (height, width) == tuple(size):
+        return image if window is None else image[:, top : top + height, left : left + width]
+    run = _compiled()
+    if run is None:
+        return resize_by_numpy(image[:, top : top + size[0], left : left + size[1]], height, width)
+    return _by_kernel(run, image, height, width, (top, left, *size))
+
+
+@once
+def _compiled() -> Callable[..., None] | None:
+    try:
+        return compiler.kernel("resize", "resize")
+    except Unsupported:
+        return None
+
+
+def _by_kernel(run: Callable[..., None], image: Any, height: int, width: int, window: Window) -> Any:
+    channels = image.shape[0]
+    if min(image.strides) < 0 or not (image.flags.c_contiguous or image.transpose(1, 2, 0).flags.c_contiguous):
+        image = np.ascontiguousarray(image)
+    planes = image.flags.c_contiguous
+    source = (image if planes else image.transpose(1, 2, 0)).reshape(-1)
+    top, bottom, v = _taps(window[2], height)
+    left, right, u = _taps(window[3], width)
+    rows, columns = (top + window[0], bottom + window[0]), (left + window[1], right + window[1])
+    out = np.empty((height, width, channels), np.uint8)
+    run(source, planes, *image.shape, *rows, *v, *columns, *u, out.reshape(-1))
+    return out.transpose(2, 0, 1)
+
+
+def resize_by_numpy(image: Any, height: int, width: int) -> Any:
+    """The definition, and what serves without numba."""
     channels = image.shape[0]
     top, bottom, v = _taps(image.shape[1], height)
     left, right, u = _taps(image.shape[2], width)

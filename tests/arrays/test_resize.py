@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcli.sources.resize import resize
+from netcli.arrays.resize import resize, resize_by_numpy
 
 # Images and what cv2.resize (opencv-python-headless 5.0, INTER_LINEAR) made of them, as (C, H, W).
 OPENCV = np.load(Path(__file__).with_name("opencv_resize.npz"))
@@ -45,3 +45,17 @@ def test_any_size_is_bilinear_within_a_level(channels, height, width, new_height
 def test_the_same_size_is_the_image_itself():
     image = np.zeros((3, 4, 5), np.uint8)
     assert resize(image, 4, 5) is image
+
+
+@given(st.sampled_from([1, 3, 4]), sizes, sizes, sizes, sizes, st.booleans(), st.integers(0, 2**32))
+def test_the_compiled_kernel_gives_the_definition_s_bits(channels, height, width, new_height, new_width, planes, seed):
+    image = np.random.default_rng(seed).integers(0, 256, (channels, height, width), dtype=np.uint8)
+    image.flags.writeable = False
+    given = image if planes else np.ascontiguousarray(image.transpose(1, 2, 0)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(resize(given, new_height, new_width), resize_by_numpy(image, new_height, new_width))
+
+
+def test_any_strides():
+    image = np.random.default_rng(1).integers(0, 256, (3, 9, 8), dtype=np.uint8)
+    for view in (image[::-1], image[:, 2:, 1:7], image[:, :, ::-1], image.transpose(0, 2, 1)):
+        np.testing.assert_array_equal(resize(view, 5, 7), resize_by_numpy(view.copy(), 5, 7))

@@ -1,0 +1,30 @@
+"""What a step of a transform is: one change of an image of bytes, by draws of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from netcli.arrays.layout import Shape
+
+BLOCK = 4  # random words that are drawn at a time
+
+
+class Step(NamedTuple):
+    """A change of an image (C, H, W) of bytes into another.
+
+    name      what its draws are for, beside the layer's
+    blocks    of random words for each record
+    apply     (image, words): the new image, of any strides; the old one is not written to
+    describe  (words, shape): what is done, in a few words; "" for nothing
+    shape     of the new image, by that of the old; raises ShapeError.  None: the same
+    reducible (words, height, width): how many times smaller an image of that size may be and still have a pixel for
+              each of the result; None: it must be whole
+    """
+
+    name: str
+    blocks: int
+    apply: Callable[[Any, Any], Any]
+    describe: Callable[[Any, Shape], str]
+    shape: Callable[[Shape], Shape] | None = None
+    reducible: Callable[[Any, int, int], float] | None = None
