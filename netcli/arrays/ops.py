@@ -340,8 +340,8 @@ class Ops:
         the largest.
 
         plan.forward(xs, y)      y is none of xs
-        plan.backward(dy, dxs)   by the last forward: dx = dy where its x was the largest, 0 elsewhere; None in dxs is
-                                 left out
+        plan.backward(dy, dxs)   by the last forward: dx = dy * 1 where its x was the largest, dy * 0 elsewhere; None in
+                                 dxs is left out
         """
         return self._plan("maximum", shape, count, dtype)
 

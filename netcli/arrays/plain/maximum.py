@@ -24,13 +24,14 @@ class Maximum:
         np.less_equal(xs[0], xs[1], out=winner, casting="unsafe")
         np.maximum(xs[0], xs[1], out=y)
         for number, x in enumerate(xs[2:], 2):
-            np.copyto(winner, number, where=x > y)
+            # Numbers rise, so the last array that was greater is the largest number.
+            np.maximum(winner, (x > y) * winner.dtype.type(number), out=winner)
             np.maximum(x, y, out=y)
 
     def backward(self, dy: Any, dxs: Sequence[Any]) -> None:
         for number, dx in enumerate(dxs):
             if dx is not None:
-                dx[...] = np.where(self._winner == number, dy, 0)
+                np.multiply(dy, self._winner == number, out=dx)
 
     def work_space(self, calls: Calls) -> WorkSpace:
         return WorkSpace(self._winner.nbytes)

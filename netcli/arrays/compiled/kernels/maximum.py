@@ -55,11 +55,10 @@ def of_more_in_parts(parts: int, x: Any, y: Any, winner: Any, number: int) -> No
 
 @serial("float32[::1], float32[::1], uint8[::1], int64")
 def gradient(dy: Any, dx: Any, winner: Any, number: int) -> None:
-    """dx = dy where the winner has this number, 0 elsewhere."""
-    zero, mine = np.float32(0), np.uint8(number)
+    """dx = dy where the winner has this number, dy * 0 elsewhere."""
+    one, zero, mine = np.float32(1), np.float32(0), np.uint8(number)
     for i in range(dy.size):
-        value = dy[i]
-        dx[i] = value if winner[i] == mine else zero
+        dx[i] = dy[i] * (one if winner[i] == mine else zero)
 
 
 @parallel("int64, float32[::1], float32[::1], uint8[::1], int64")
