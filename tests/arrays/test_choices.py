@@ -168,6 +168,17 @@ def test_large_activations_are_not_copied(cache, measured, monkeypatch):
 
 
 @needs_onednn
+@pytest.mark.parametrize("limit", [100, 1 << 20])
+def test_large_filters_that_are_held_are_not_made_for_each_way(cache, measured, monkeypatch, limit):
+    monkeypatch.setattr(conv, "HELD_BYTES", limit)
+    usual = lasting()
+    plan = Conv(usual.x_shape, *usual.settings, choices=Choices(), held=True)
+    plan.hold(parameter(*plan.w_shape))
+    plan.forward(array(plan.x_shape), None, parameter(plan.w_shape[0]), array(plan.y_shape))
+    assert len(measured) == (limit > 100)
+
+
+@needs_onednn
 def test_when_the_time_is_spent_rules_decide_and_the_next_process_goes_on(cache, measured, monkeypatch):
     monkeypatch.setattr(choices, "SECONDS", 1e-9)
     made, plan = Choices(), lasting()

@@ -21,7 +21,7 @@ from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.conv_operations import After, ConvOperations
 from netcli.arrays.onednn.descriptors import Operation, activation, fastest, plain
 from netcli.arrays.onednn.held_filters import HeldFilters
-from netcli.arrays.onednn.program import Memory, Program
+from netcli.arrays.onednn.program import ITEMSIZE, Memory, Program
 from netcli.arrays.onednn.ways import choose, least_time, ways
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.ops import Unsupported
@@ -30,6 +30,7 @@ from netcli.arrays.threads import thread_count
 from netcli.arrays.work_space import Calls, WorkSpace
 
 WORTH_TIMING = 200_000  # multiply-adds: below it a call costs more than the product
+HELD_BYTES = 16 << 20  # of filters that are held: with more nothing is timed, since each way has its own of them
 TIMED = 64_000_000  # multiply-adds of an execution that is timed, on fewer images where there are more
 PER_ITEM = 20  # multiply-adds that take as long as to read or write an item
 
@@ -145,7 +146,7 @@ class Conv:
         if self.choices is None:
             return fastest(make, layouts.values())
         measure = None
-        if arrays is not None and self.has.multiply_adds() >= WORTH_TIMING:
+        if arrays is not None and self.has.multiply_adds() >= WORTH_TIMING and self._may_time(operation):
             measure = partial(self._measured, operation, arrays)
         return choose(
             self.choices,
@@ -155,6 +156,10 @@ class Conv:
             partial(self._by_rule, operation),
             measure,
         )
+
+    def _may_time(self, operation: str) -> bool:
+        """Whether the ways of an operation may be there at a time."""
+        return not self.held or operation != "forward" or ITEMSIZE * count_of(self.w_shape) <= HELD_BYTES
 
     def _by_rule(self, operation: str) -> str:
         for way, _ in ways(getattr(self.has, operation), self.has.layouts(operation)):
