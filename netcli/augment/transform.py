@@ -6,7 +6,7 @@ draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Transform:
     find       gives the path of a file that the prototxt names
     seed, purpose   what the draws are keyed by, beside epoch and index of the record
     ops        None: the fastest
+    crop       (height, width) of what is cut out; (0, 0): nothing is
 
     In this order, of an image (C, H, W) of bytes or floats, BGR in 0..255:
       another size     resize_param, min_side, random_resize_param, random_aspect_ratio_param (sizes.py)
@@ -74,17 +75,17 @@ class Transform:
         self._check(param)
         self.color = True if param.force_color else False if param.force_gray else None
         self.seed, self.purpose = seed, purpose
-        self._crop = _crop_of(param)
+        self.crop = _crop_of(param)
         self._mirror: bool = param.mirror
         self._pad: int = param.pad
-        self._random_crop = train and self._crop != (0, 0) and not param.center_crop
+        self._random_crop = train and self.crop != (0, 0) and not param.center_crop
         self._mean_shape = None if mean is None else mean.shape
         self._mean_value = np.array(param.mean_value, dtype) if param.mean_value else None
         self._normalise = (ops or Ops()).normalise(mean, float(param.scale), dtype)
         self._dtype = np.dtype(dtype)
         # Each with the places of its words in a record's draws; the first block is of crop and mirror.
         self._blocks = [(purpose, 1)]
-        self._sizes = [self._placed(step) for step in size_steps(param, self._crop, train)]
+        self._sizes = [self._placed(step) for step in size_steps(param, self.crop, train)]
         changes = (*warp_steps(param), *colour_steps(param)) if train else ()
         self._changes = [self._placed(step) for step in changes]
         pca = PCAJitter(param.pca_jitter, find) if train and param.HasField("pca_jitter") else None
@@ -114,7 +115,7 @@ class Transform:
     def shape(self, image: Shape) -> Shape:
         """The shape of a transformed image of (C, H, W); raises ShapeError where image, mean and crop do not fit."""
         for step, _ in self._sizes:
-            if step.name == "random_resize_param" and self._crop == (0, 0):
+            if step.name == "random_resize_param" and self.crop == (0, 0):
                 raise ShapeError("random_resize_param needs crop_size", field="transform_param.random_resize_param")
             if step.shape is not None:
                 image = step.shape(image)
@@ -136,15 +137,15 @@ class Transform:
                 field="transform_param.pca_jitter",
             )
         height, width = height + 2 * self._pad, width + 2 * self._pad
-        if self._crop == (0, 0):
+        if self.crop == (0, 0):
             return channels, height, width
-        if self._crop[0] > height or self._crop[1] > width:
-            name = f"{self._crop[0]}" if self._crop[0] == self._crop[1] else size_text(self._crop)
+        if self.crop[0] > height or self.crop[1] > width:
+            name = f"{self.crop[0]}" if self.crop[0] == self.crop[1] else size_text(self.crop)
             raise ShapeError(
                 f"crop_size {name} is larger than the image, {size_text((channels, height, width))}",
                 field="transform_param.crop_size",
             )
-        return channels, *self._crop
+        return channels, *self.crop
 
     def reduction(self, words: Any, height: int, width: int) -> int:
         """1, 2, 4 or 8: how many times smaller an image may be decoded, since it is then made smaller at random."""
@@ -177,14 +178,14 @@ class Transform:
 
     def _window(self, words: Any, height: int, width: int) -> tuple[int, int, int, int]:
         """Top, left, height and width of what is cut out."""
-        if self._crop == (0, 0):
+        if self.crop == (0, 0):
             return 0, 0, height, width
-        slack = height - self._crop[0], width - self._crop[1]
+        slack = height - self.crop[0], width - self.crop[1]
         if self._random_crop:
             top, left = (int(random.below(words[i], slack[i] + 1)) for i in range(2))
         else:
             top, left = slack[0] // 2, slack[1] // 2
-        return top, left, *self._crop
+        return top, left, *self.crop
 
     def _mirrored(self, words: Any) -> bool:
         return self._mirror and int(random.below(words[2], 2)) == 1
@@ -209,13 +210,8 @@ class Transform:
 
         words: its row of `draws`
         """
-        if (self._sizes or self._changes) and image.dtype != np.uint8:
-            name = (self._sizes or self._changes)[0][0].name
-            raise NetcliError(f"{name} is for images of bytes, not of {image.dtype}", field=f"transform_param.{name}")
-        for step, places in self._sizes:
-            image = step.apply(image, None if words is None else words[places])
-        if self._pad:
-            image = padded(image, self._pad)
+        self._check_bytes(image, self._changes)
+        image = self.uncut(image, words)
         top, left, height, width = self._window(words, *image.shape[1:])
         if self._changes:
             part = image[:, top : top + height, left : left + width]
@@ -229,6 +225,25 @@ class Transform:
         self._normalise.forward(image, top, left, self._mirrored(words), self._less(words), out)
         for square in self._squares(words, height, width):
             out[:, square[0], square[1]] = 0
+
+    def uncut(self, image: Any, words: Any = None) -> Any:
+        """An image as it is before anything is cut out of it: brought to its size and padded.
+
+        words: its row of `draws`; none are needed in testing
+        """
+        self._check_bytes(image, self._sizes)
+        for step, places in self._sizes:
+            image = step.apply(image, None if words is None else words[places])
+        return padded(image, self._pad) if self._pad else image
+
+    def cut(self, image: Any, top: int, left: int, mirrored: bool, out: Any) -> None:
+        """For testing: a part of an `uncut` image, of the size of `out` (C, h, w), less the mean and scaled."""
+        self._normalise.forward(image, top, left, mirrored, self._mean_value, out)
+
+    def _check_bytes(self, image: Any, steps: Sequence[tuple[Step, slice]]) -> None:
+        if steps and image.dtype != np.uint8:
+            name = steps[0][0].name
+            raise NetcliError(f"{name} is for images of bytes, not of {image.dtype}", field=f"transform_param.{name}")
 
     def _less(self, words: Any) -> Any:
         """What is taken off each channel."""
@@ -250,7 +265,7 @@ class Transform:
         size = tuple(of_part)
         if self._pad:
             parts.append(f"padded by {self._pad}")
-        if self._crop != (0, 0):
+        if self.crop != (0, 0):
             parts.append(f"crop {size_text(size)} at {top},{left}")
         parts += [step.describe(words[places], image) for step, places in self._changes]
         if self._pca is not None:

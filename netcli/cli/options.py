@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
 import click
 
+from netcli.augment.views import Views
 from netcli.errors import NetcliError
 
 
@@ -23,6 +29,46 @@ def _with_caffe(ctx: click.Context, param: click.Parameter, allowed: bool) -> bo
 
         install_as_caffe()
     return allowed
+
+
+def _scales(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, ...]:  # noqa: ARG001
+    if not re.fullmatch(r"([1-9]\d{0,4}(,[1-9]\d{0,4})*)?", text):
+        raise click.BadParameter(f"{text!r} is not a list of lengths in pixels, such as 256,288")
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def views_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that are the fields of Views; the command gets them as its argument `views`."""
+
+    @functools.wraps(command)
+    def packed(ten_crop: bool, whole: bool, scales: tuple[int, ...], **others: Any) -> None:
+        if ten_crop and whole:
+            raise click.UsageError("--ten-crop and --whole exclude each other")
+        command(views=Views(ten_crop, whole, scales), **others)
+
+    function: Callable[..., None] = packed
+    for option in (
+        click.option(
+            "--scales",
+            default="",
+            metavar="S[,...]",
+            callback=_scales,
+            help="Bring the short side to each of these lengths, and average over them too.",
+        ),
+        click.option(
+            "--whole",
+            is_flag=True,
+            help="Average over the places of the whole image, and its mirror image, by a fully convolutional net "
+            "(convert-fc makes one).",
+        ),
+        click.option(
+            "--ten-crop",
+            is_flag=True,
+            help="Average the probabilities of ten crops: the corners and the middle, and these mirrored.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 level_option = click.option("--level", type=int, help="Level of the net's state.")

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
+from netcli.augment.views import Views
 from netcli.cli.options import (
     engine_option,
     gpu_option,
@@ -18,6 +20,7 @@ from netcli.cli.options import (
     python_option,
     stage_option,
     threads_option,
+    views_options,
 )
 from netcli.cli.screen import Screen
 from netcli.errors import NetcliError, Place
@@ -30,6 +33,7 @@ from netcli.training.choices import Choice, choose
 from netcli.training.finite import finite
 from netcli.training.precision import ops_of
 from netcli.training.scores import Score, by_name, outputs_of, score
+from netcli.training.view_test import ViewTest
 from netcli.training.weights import load_all_weights, split_paths
 
 ITERATIONS = 50  # Caffe's default
@@ -44,6 +48,7 @@ ITERATIONS = 50  # Caffe's default
     metavar="N",
     help=f"Batches to average over.  Default: a solver's test_iter; for a net {ITERATIONS}, as in Caffe.",
 )
+@views_options
 @level_option
 @stage_option
 @engine_option
@@ -59,6 +64,7 @@ def command(
     net_or_solver: str,
     weights: Sequence[str],
     iterations: int | None,
+    views: Views,
     level: int | None,
     stages: tuple[str, ...],
     engine: str,
@@ -70,7 +76,8 @@ def command(
 ) -> None:
     """Print the mean outputs of a net in its TEST phase.
 
-    Of a solver, all its test nets are scored.
+    Of a solver, all its test nets are scored.  With --ten-crop, --whole or --scales the probabilities of several views
+    of each image are averaged before losses and accuracies are computed.
     """
     paths = split_paths(weights)
     for path in paths:
@@ -85,16 +92,15 @@ def command(
         with contextlib.ExitStack() as stack:
             screen = Screen(quiet=as_json)
             stack.callback(screen.close)
-            net = choice.build(ops=ops, seed=0, allow_python=allow_python)
+            net = _built(choice, views, ops, allow_python, paths)
             stack.callback(net.close)
-            load_all_weights(net, paths)
             result = _score(net, iterations or choice.batches, screen, each)
             screen.clear()
             if not as_json:
                 if len(choices) > 1:
                     screen.say(f"Test net #{number} ({choice.origin})")
-                _tell(screen, net, result)
-            results.append(_plain(net, paths, result))
+                _tell(screen, net, result, views)
+            results.append(_plain(net, paths, result, views))
     if as_json:
         click.echo(json.dumps(finite(results[0] if len(results) == 1 else results), allow_nan=False))
 
@@ -110,7 +116,26 @@ def _choices(path: str, level: int | None, stages: tuple[str, ...]) -> tuple[lis
     return [choice.with_state(level, stages) for choice in choices], solver
 
 
-def _score(net: Net, batches: int, screen: Screen, each: bool) -> Score:
+def _built(choice: Choice, views: Views, ops: Ops, allow_python: bool, weights: Sequence[str]) -> Net | ViewTest:
+    """The net to score, with its weights."""
+    if views.are_several:
+        test = ViewTest(choice, views, ops=ops, allow_python=allow_python)
+        try:
+            test.load(weights)
+        except BaseException:
+            test.close()
+            raise
+        return test
+    net = choice.build(ops=ops, seed=0, allow_python=allow_python)
+    try:
+        load_all_weights(net, weights)
+    except BaseException:
+        net.close()
+        raise
+    return net
+
+
+def _score(net: Net | ViewTest, batches: int, screen: Screen, each: bool) -> Score:
     def before(batch: int) -> bool:
         if each and batch:
             for output in outputs_of(net):
@@ -125,14 +150,15 @@ def _score(net: Net, batches: int, screen: Screen, each: bool) -> Score:
     return result
 
 
-def _tell(screen: Screen, net: Net, result: Score) -> None:
+def _tell(screen: Screen, net: Net | ViewTest, result: Score, views: Views) -> None:
     screen.say(f"Loss: {result.loss:g}")
     for output in result.outputs:
         screen.say(str(output))
-    screen.say(f"({_covered(net, result)})")
+    shown = f"; of each image {views}" if views.are_several else ""
+    screen.say(f"({_covered(net, result)}{shown})")
 
 
-def _covered(net: Net, result: Score) -> str:
+def _covered(net: Net | ViewTest, result: Score) -> str:
     """What the means are over, in words."""
     batches = f"{result.batches} batch{'' if result.batches == 1 else 'es'}"
     sizes = [len(layer.source) for layer in net.sources.values() if isinstance(layer, BatchLayer)]
@@ -145,7 +171,7 @@ def _covered(net: Net, result: Score) -> str:
     return f"means over {batches}: {result.records} records, of a source of {size}"
 
 
-def _plain(net: Net, paths: Sequence[str], result: Score) -> dict[str, Any]:
+def _plain(net: Net | ViewTest, paths: Sequence[str], result: Score, views: Views) -> dict[str, Any]:
     """The result as JSON has it."""
     return {
         "net": net.name,
@@ -154,4 +180,5 @@ def _plain(net: Net, paths: Sequence[str], result: Score) -> dict[str, Any]:
         "records": result.records,
         "loss": result.loss,
         "outputs": by_name(result.outputs),
+        **({"views": str(views)} if views.are_several else {}),
     }

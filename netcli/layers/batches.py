@@ -156,6 +156,13 @@ class BatchLayer(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Data have no gradient."""
 
+    def untransformed(self, position: int) -> tuple[Any, Any]:
+        """Image (C, H, W) and label of a record of the run, as the source has them; raises DataError.
+
+        For those who bring images into the net by themselves, in one thread.
+        """
+        return self.source.record(*divmod(self._first + position, len(self.source)))
+
     @property
     def ahead_nbytes(self) -> int:
         """Memory of the batches made ahead, and of the one that is being handed over."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from netcli.augment.views import CROPS
 from netcli.layers.base import TEST
 from netcli.pycaffe.image_input import image_transformer
-from netcli.pycaffe.images import CROPS, ArrayError, oversample, resize_image
+from netcli.pycaffe.images import ArrayError, oversample, resize_image
 from netcli.pycaffe.net import Net
 
 

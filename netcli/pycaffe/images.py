@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image
 
 from netcli.arrays.layout import size_text
+from netcli.augment.views import CROPS, ten_crops
 from netcli.errors import DataError, ShapeError
 from netcli.sources.image_file import opened
 
 GREY = (0.2125, 0.7154, 0.0721)  # of red, green, blue: ITU-R BT.709 as scikit-image rounds it
-CROPS = 10  # of each image by `oversample`
 
 
 class ArrayError(ShapeError, ValueError):
@@ -206,13 +206,12 @@ def oversample(images: Iterable[Any], crop_dims: Sequence[int]) -> Any:
     if not whole or any(image.shape != whole[0].shape or image.ndim != 3 for image in whole):
         shapes = ", ".join(sorted({size_text(image.shape) for image in whole})) or "no image"
         raise ArrayError(f"oversample takes images (H, W, K) of one size, got {shapes}")
-    below, beyond = whole[0].shape[0] - height, whole[0].shape[1] - width
-    if min(below, beyond) < 0:
+    if height > whole[0].shape[0] or width > whole[0].shape[1]:
         raise ArrayError(f"a crop of {height}x{width} does not fit an image of {size_text(whole[0].shape[:2])}")
-    corners = [(0, 0), (0, beyond), (below, 0), (below, beyond), (below // 2, beyond // 2)]
+    windows = ten_crops(whole[0].shape[:2], (height, width))
     crops = np.empty((len(whole), CROPS, height, width, whole[0].shape[2]), np.float32)
     for image, out in zip(whole, crops, strict=True):
-        for place, (y, x) in enumerate(corners):
-            out[place] = image[y : y + height, x : x + width]
-        out[5:] = out[:5, :, ::-1]
+        for place, (top, left, _, _, mirrored) in enumerate(windows):
+            crop = image[top : top + height, left : left + width]
+            out[place] = crop[:, ::-1] if mirrored else crop
     return crops.reshape(-1, *crops.shape[2:])

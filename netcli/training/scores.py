@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netcli.net import Net
+from netcli.training.view_test import ViewTest
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ def by_name(outputs: Sequence[Output]) -> dict[str, float | list[float]]:
     return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
 
 
-def outputs_of(net: Net) -> list[Output]:
+def outputs_of(net: Net | ViewTest) -> list[Output]:
     """The net's outputs as the last forward pass left them."""
     return _spread(net, [net.blobs[name].data for name in net.outputs])
 
 
-def score(net: Net, batches: int, each: Callable[[int], bool] = lambda _: True) -> Score | None:
+def score(net: Net | ViewTest, batches: int, each: Callable[[int], bool] = lambda _: True) -> Score | None:
     """The means over so many forward passes; None where `each`, called before each, said to stop.
 
     Over no pass there are no outputs, and the loss is not a number, as in Caffe.
@@ -72,7 +73,7 @@ def score(net: Net, batches: int, each: Callable[[int], bool] = lambda _: True) 
     return Score(batches, loss / batches, _spread(net, [total / batches for total in sums]), records)
 
 
-def _spread(net: Net, values: list[np.ndarray]) -> list[Output]:
+def _spread(net: Net | ViewTest, values: list[np.ndarray]) -> list[Output]:
     # ravel: Caffe's order, whatever lies in memory.
     return [
         Output(name, float(item), net.loss_weights.get(name, 0.0))
