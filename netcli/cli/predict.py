@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +12,9 @@ import click
 from netcli.arrays.layout import size_text
 from netcli.arrays.resize import resize
 from netcli.arrays.threads import set_threads
-from netcli.augment.transform import Transform
+from netcli.augment.views import SIZES, Viewer, Views
 from netcli.cli.image_net import input_of_images, output_of_scores
-from netcli.cli.options import engine_option, gpu_option, precision_option, python_option, threads_option
+from netcli.cli.options import engine_option, gpu_option, precision_option, python_option, threads_option, views_options
 from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import NetcliError, Place
 from netcli.layers.base import TEST
@@ -26,6 +25,7 @@ from netcli.snapshots import read_blob
 from netcli.sources.image_file import read_image
 from netcli.training.finite import finite
 from netcli.training.precision import ops_of
+from netcli.training.view_scores import ViewScores
 from netcli.training.weights import load_all_weights, split_paths
 
 
@@ -40,6 +40,7 @@ from netcli.training.weights import load_all_weights, split_paths
 @click.option("--mean-file", metavar="FILE", help="A mean image (.binaryproto), of the size before the crop.")
 @click.option("--mean-value", metavar="B,G,R", help="A mean for each channel, or one for all.")
 @click.option("--resize", "size", metavar="HxW", help="Before the crop.  Default: the mean's size, or the input's.")
+@views_options
 @click.option("--output", metavar="BLOB", help="Default: prob where there is one, else the last output.")
 @engine_option
 @precision_option
@@ -58,6 +59,7 @@ def command(
     mean_file: str | None,
     mean_value: str | None,
     size: str | None,
+    views: Views,
     output: str | None,
     engine: str,
     precision: str | None,
@@ -68,7 +70,9 @@ def command(
     """Print the likeliest classes of each IMAGE by NET, a net with an Input layer (a "deploy" prototxt).
 
     An image is resized, cropped in the middle to the net's input, the mean is taken off, and it is scaled:
-    by the options here, or as the data layer of the training net does that --transform names.
+    by the options here, or as the data layer of the training net does that --transform names.  With --ten-crop, --whole
+    or --scales the net's output is the mean over several views; --whole leaves an image as large as it is but for
+    --resize and --scales.
     """
     if threads is not None:
         set_threads(threads)
@@ -76,15 +80,17 @@ def command(
     names = read_labels(labels)
     model = Net(read_net(net), TEST, ops=ops_of(None, engine, precision), allow_python=allow_python, constant=True)
     try:
-        preparation = Preparation(model, net, param, size)
+        preparation = Preparation(model, net, param, size, views)
         blob = output_of_scores(model, net, output, "predict")
-        check_labels(names, labels, math.prod(model.blobs[blob].shape[1:]))
+        check_labels(names, labels, (*model.blobs[blob].shape, 1)[1])
         load_all_weights(model, split_paths(weights))
         results = []
-        batch = preparation.shape[0]
+        batch = model.blobs[preparation.input].shape[0]
+        run = ViewScores(model, preparation.input, {blob: False})
         for first in range(0, len(images), batch):
             some = images[first : first + batch]
-            for path, scores in zip(some, _run(model, preparation, blob, some), strict=True):
+            rows = run(map(preparation, some), preparation.viewer)[blob]
+            for path, scores in zip(some, rows, strict=True):
                 results.append({"image": path, "classes": best(scores, names, top)})
                 if not as_json:
                     tell(results[-1])
@@ -95,43 +101,40 @@ def command(
 
 
 class Preparation:
-    """How an image file becomes the net's input.
+    """How image files become the net's input: called with one's path, it gives the image for `viewer`.
 
-    shape: (N, C, H, W) of the input, N the images it takes at once.
+    input: the input's name
     """
 
-    def __init__(self, net: Net, path: str, param: Any, size: str | None) -> None:
+    def __init__(self, net: Net, path: str, param: Any, size: str | None, views: Views) -> None:
         self.input = input_of_images(net, path, "predict")
-        self.shape = net.blobs[self.input].shape
-        _, channels, height, width = self.shape
+        _, channels, height, width = net.blobs[self.input].shape
         if channels not in (1, 3):
             raise NetcliError(f"input '{self.input}' has {channels} channels; images have 1 or 3", place=Place(path))
+        self._color = channels == 3
         mean = _mean_image(param)
-        self.size = _parse_size(size) if size else (mean.shape[1:] if mean is not None else (height, width))
-        param.crop_size = 0
-        if self.size != (height, width):
-            if height != width:
-                raise NetcliError(f"only square inputs are cropped, and '{self.input}' is {height}x{width}")
-            param.crop_size = height
-        self.transform = Transform(param, train=False, mean=mean, purpose="predict")
-        self.transform.shape((channels, *self.size))  # tells what does not fit before the weights are read
+        own = views.scales or any(param.HasField(name) for name in SIZES)  # what brings images to a size by itself
+        self._size: tuple[int, int] | None = None
+        if size:
+            self._size = _parse_size(size)
+        elif not own and not views.whole:
+            self._size = mean.shape[1:] if mean is not None else (height, width)
+        if views.ten and self._size == (height, width):
+            raise NetcliError(
+                f"ten crops of {height}x{width} are cut out of larger images; --resize or --scales gives their size"
+            )
+        for name in ("crop_size", "crop_h", "crop_w"):
+            param.ClearField(name)
+        if not views.whole:
+            param.crop_h, param.crop_w = height, width
+        self.viewer = Viewer(param, views, mean)
+        if self._size is not None and not views.scales:
+            self.viewer.check((channels, *self._size))  # before the weights are read
 
-    def __call__(self, path: str, out: Any) -> None:
-        """Fill `out` (C, H, W) from the image file; raises DataError."""
-        image = resize(read_image(path, color=self.shape[1] == 3), *self.size)
-        self.transform(image, None, out)
-
-
-def _run(net: Net, preparation: Preparation, output: str, paths: Sequence[str]) -> Any:
-    """The net's output for some images, one row for each."""
-    data = net.blobs[preparation.input]
-    if data.shape[0] != len(paths):
-        data.reshape((len(paths), *preparation.shape[1:]))
-        net.reshape()
-    for item, path in enumerate(paths):
-        preparation(path, data.data[item])
-    net.forward()
-    return net.blobs[output].data.reshape(len(paths), -1)
+    def __call__(self, path: str) -> Any:
+        """(C, H, W) uint8; raises DataError."""
+        image = read_image(path, color=self._color)
+        return image if self._size is None else resize(image, *self._size)
 
 
 def _transform_param(like: str | None, scale: float | None, mean_file: str | None, mean_value: str | None) -> Any:

@@ -172,3 +172,63 @@ def test_wrong(files, netcli, tmp_path):
         status, _, err = netcli("predict", *arguments)
         assert status == 2
         assert err.splitlines()[-1].startswith(message)
+
+
+def ten(x):
+    h, w = x.shape[1] - 4, x.shape[2] - 4
+    five = [x[:, y : y + 4, z : z + 4] for y, z in [(0, 0), (0, w), (h, 0), (h, w), (h // 2, w // 2)]]
+    return [*five, *(crop[:, :, ::-1] for crop in five)]
+
+
+def test_ten_crops_are_averaged(files, netcli):
+    got = predicted(netcli, files, "--top", 6, "--ten-crop", "--resize", "6x7", "--mean-value", "1,2,3")
+    mean = np.array([1, 2, 3]).reshape(3, 1, 1)
+    want = [files.scores(ten(resize(a, 6, 7) - mean)).mean(axis=0) for a in files.arrays]
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_scales_are_averaged(files, netcli):
+    got = predicted(netcli, files, "--top", 6, "--ten-crop", "--scales", "5,8")
+    sizes = [[(5, 5), (8, 8)], [(7, 5), (11, 8)], [(5, 5), (8, 8)]]
+    want = [
+        np.mean([files.scores(ten(resize(a, *size))).mean(axis=0) for size in two], axis=0)
+        for a, two in zip(files.arrays, sizes, strict=True)
+    ]
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_whole_images_go_through_a_fully_convolutional_net(files, netcli):
+    text = files.net.read_text().replace("InnerProduct", "Convolution")
+    files.net.write_text(
+        text.replace("inner_product_param { num_output: 6", "convolution_param { num_output: 6 kernel_size: 4")
+    )
+    net = Net(parse(files.net.read_text(), schema.NetParameter), TEST, ops=Ops("plain"))
+    net.params["ip"][0].data[...] = files.w.reshape(6, 3, 4, 4)
+    net.save(str(files.weights))
+    got = predicted(netcli, files, "--top", 6, "--whole")
+    want = []
+    for a in files.arrays:
+        places = [
+            x[:, top : top + 4, left : left + 4]
+            for x in (a, a[:, :, ::-1])
+            for top in range(a.shape[1] - 3)
+            for left in range(a.shape[2] - 3)
+        ]
+        want.append(files.scores(places).mean(axis=0))
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ten-crop"], "netcli: ten crops of 4x4 are cut out of larger images; --resize or --scales gives"),
+        (["--ten-crop", "--whole"], "Error: --ten-crop and --whole exclude each other"),
+        (["--scales", "0"], "Error: Invalid value for '--scales': '0' is not a list of lengths in pixels"),
+        (["--scales", "3"], "netcli: crop_size 4 is larger than the image, 3x3x3"),
+        (["--whole"], "InnerProduct): weights made for 48 items do not fit the 105 from axis 1 on"),
+    ],
+)
+def test_wrong_views(files, netcli, options, message):
+    status, _, err = netcli("predict", files.net, "--weights", files.weights, *files.images, *options)
+    assert status == 2
+    assert message in err

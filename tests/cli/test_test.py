@@ -100,6 +100,18 @@ def test_layers_without_weights_are_told(trained, netcli, tmp_path):
     assert err == f"warning: {weights} has no weights for layer 'ip2_new', which keeps its first values\n"
 
 
+def test_ten_crops(trained, netcli):
+    project, weights = trained
+    status, out, err = netcli("test", project.net, "--weights", weights, "--iterations", 4, "--ten-crop")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split(" = ")[0] for line in lines[1:3]] == ["accuracy", "loss"]
+    assert lines[3] == f"(means over 4 batches: 12 records, of a source of {RECORDS}; of each image 10 crops)"
+    _, out, _ = netcli("test", project.solver, "--weights", weights, "--scales", "6,8", "--ten-crop", "--json")
+    result = json.loads(out)
+    assert (result["views"], result["records"]) == ("10 crops at short sides of 6, 8", 15)
+
+
 def test_wrong(trained, netcli, tmp_path):
     project, weights = trained
     other = tmp_path / "net.prototxt"
