@@ -132,6 +132,18 @@ class Blob:
             self.diff_buffer.array.fill(0)
         return diff
 
+    def take_memory(self, flat: Any) -> bool:
+        """Let `data` look at other memory, with its content; False, and nothing done, where a program looks at it.
+
+        flat: `count` items or more, in the order of an activation
+        """
+        buffer = self.data_buffer
+        if buffer.c_order or buffer.shown or flat.dtype != buffer.dtype:
+            return False
+        buffer.place(flat)
+        buffer.is_zero = False
+        return True
+
     def show_data(self) -> Any:
         """`data` for a program, which may reshape, flatten and keep what it gets, write to it, and read it later.
 

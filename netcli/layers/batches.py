@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of, size_text, view
+from netcli.arrays.threads import thread_count
 from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
 from netcli.snapshots import read_blob
+from netcli.sources.image_file import Reduction
 from netcli.sources.prefetch import Prefetch
 
 log = logging.getLogger("netcli")
+
+PART = 8  # records that a thread takes at a time
+HANDED_OVER = 1 << 20  # bytes of a batch from which on it is not copied: the layers behind have to look at new memory
 
 MOVED = ("scale", "mean_file", "crop_size", "mirror")  # of DataParameter and the like; the upgrade moves those of V1
 
@@ -30,8 +38,14 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Records in an epoch."""
 
-    def record(self, epoch: int, index: int) -> tuple[Any, int]:
-        """(image (C, H, W) uint8 or float32, label) of record `index` of an epoch; raises DataError, which names it."""
+    def fetch(self, epoch: int, index: int) -> Any:
+        """What is stored of record `index` of an epoch; by one thread at a time."""
+
+    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+        """(image (C, H, W) uint8 or float32, label) of what was fetched; raises DataError, which names it.
+
+        By any number of threads.  reduction: see `decode_image`
+        """
 
     def name(self, epoch: int, index: int) -> str:
         """The record in words, for a sentence."""
@@ -41,16 +55,38 @@ class Source(Protocol):
 
 @dataclass
 class Batch:
-    """Images (N, C, H, W), channels-last, and labels (N,)."""
+    """Images (N, C, H, W), channels-last in `flat`, and labels (N,)."""
 
+    flat: Any
     data: Any
     labels: Any
+
+
+class Record(NamedTuple):
+    """One to be decoded: its place in the batch and in the run, what is stored of it, and its random words."""
+
+    item: int
+    epoch: int
+    number: int
+    fetched: Any
+    words: Any
+
+
+class _MisfitError(Exception):
+    """An image that does not fit its batch or transform: the record, which the loading thread names, and the fault."""
+
+    def __init__(self, record: Record, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.record, self.message, self.field = record, message, field
 
 
 class BatchLayer(Layer):
     """Base of the layers that read batches of labelled images; for inheriting, not for use.
 
     A subclass gives `open_source` and, where they differ, `skip` and `make_transform`.
+
+    Batches are made ahead in a thread that fetches what is stored; the records of one are decoded and transformed by
+    `threads` of its message, or as many as compute.  A large batch becomes the top's memory, a small one is copied.
 
     Record i of the run is record (skip + i) mod n of a source of n.  The batch takes the shape of its first
     record, so that with a batch of one the images may vary in size.
@@ -98,13 +134,25 @@ class BatchLayer(Layer):
         self._open.callback(self.source.close)
         self._first = self.skip(len(self.source))
         self._free: deque[Batch] = deque()
+        self._given: Batch | None = None  # the one that is the tops' memory
+        workers = self._workers()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli decode") if workers > 1 else None
+        if self._pool is not None:
+            self._open.callback(self._pool.shutdown)
         self._feed = Prefetch(self._load, self.batch_size, self.param.data_param.prefetch)
         self._open.callback(self._feed.close)
         try:
-            _, self._image_shape = self._transformed(*divmod(self._first, len(self.source)))
+            epoch, index = divmod(self._first, len(self.source))
+            record = self._records(epoch, index, 1, 0)[0]
+            _, self._image_shape = self._in_turn(self._decoded, record)
         except NetcliError:
             self.close()
             raise
+
+    def _workers(self) -> int:
+        """Threads that decode and transform the records of a batch."""
+        has = "threads" in self.p.DESCRIPTOR.fields_by_name and self.p.HasField("threads")
+        return (self.p.threads if has else 0) or thread_count()
 
     def make_transform(self) -> Transform:
         """What is done to each image after it was read."""
@@ -144,12 +192,21 @@ class BatchLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         before = self.epoch()
         batch = self._feed.next()
+        done = self._given
+        self._given = None
         for blob, array in zip(top, (batch.data, batch.labels), strict=False):
             if blob.shape != array.shape:
                 self._image_shape = array.shape[1:]
                 blob.reshape(array.shape)
-            blob.data[...] = array
-        self._free.append(batch)
+        if batch.data.nbytes >= HANDED_OVER and top[0].take_memory(batch.flat):
+            self._given = batch
+        else:
+            top[0].data[...] = batch.data
+            self._free.append(batch)
+        if len(top) > 1:
+            top[1].data[...] = batch.labels
+        if done is not None:
+            self._free.append(done)
         for _ in range(self.epoch() - before):
             log.info("Restarting data prefetching from start.")
 
@@ -187,35 +244,46 @@ class BatchLayer(Layer):
 
     def _load(self, position: int) -> Batch:
         """The batch of records position .. position + batch_size - 1 of the run."""
-        batch: Batch | None = None
         count = len(self.source)
+        batch: Batch | None = None
+        parts: list[Future[None]] = []
         item = 0
-        while item < self.batch_size:
-            epoch, first = divmod(self._first + position + item, count)
-            run = min(self.batch_size - item, count - first)
-            draws = self.transform.draws(epoch, first, run)
-            for index in range(first, first + run):
-                (image, label), shape = self._transformed(epoch, index)
+        try:
+            while item < self.batch_size:
+                epoch, index = divmod(self._first + position + item, count)
+                run = min(1 if batch is None else PART, self.batch_size - item, count - index)
+                records = self._records(epoch, index, run, item)
+                item += run
                 if batch is None:
+                    image, shape = self._in_turn(self._decoded, records[0])
                     batch = self._empty(shape)
-                elif shape != batch.data.shape[1:]:
-                    raise DataError(
-                        f"{self.source.name(epoch, index)} is {size_text(shape)}, the first of its batch is "
-                        f"{size_text(batch.data.shape[1:])}; images of several sizes need crop_size or batch_size 1"
-                    )
-                self.transform(image, None if draws is None else draws[index - first], batch.data[item])
-                batch.labels[item] = label
-                item += 1
+                    self._put(batch, records[0], image)
+                elif self._pool is None:
+                    self._in_turn(self._fill, batch, records)
+                else:
+                    parts.append(self._pool.submit(self._fill, batch, records))
+        finally:
+            wait(parts)  # they write to the batch, and look at what was fetched
+        for part in parts:
+            self._in_turn(part.result)
         assert batch is not None
         return batch
 
-    def _transformed(self, epoch: int, index: int) -> tuple[tuple[Any, int], Shape]:
-        """A record, and the shape it will have; raises DataError where the transform does not fit it."""
-        record = self.source.record(epoch, index)
+    def _records(self, epoch: int, first: int, count: int, item: int) -> list[Record]:
+        """Some of an epoch, fetched, from a place of the batch on."""
+        draws = self.transform.draws(epoch, first, count)
+        return [
+            Record(item + i, epoch, first + i, self.source.fetch(epoch, first + i), None if draws is None else draws[i])
+            for i in range(count)
+        ]
+
+    def _in_turn(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Call it, and raise what does not fit as a DataError that names the record."""
         try:
-            return record, self.transform.shape(record[0].shape)
-        except ShapeError as fault:
-            raise DataError(f"{self.source.name(epoch, index)}: {fault.message}", field=fault.field) from None
+            return work(*arguments)
+        except _MisfitError as fault:
+            name = self.source.name(fault.record.epoch, fault.record.number)
+            raise DataError(f"{name}{fault.message}", field=fault.field) from None
 
     def _empty(self, shape: Shape) -> Batch:
         """A batch to fill, from those given back where one has the shape."""
@@ -224,5 +292,31 @@ class BatchLayer(Layer):
             batch = self._free.popleft()
             if batch.data.shape == shape:
                 return batch
-        flat = np.empty(count_of(shape), self.dtype)
-        return Batch(view(flat, shape, True), np.empty(self.batch_size, self.dtype))
+        flat = CPU.empty(count_of(shape), self.dtype)
+        return Batch(flat, view(flat, shape, True), np.empty(self.batch_size, self.dtype))
+
+    # -- in any thread
+
+    def _fill(self, batch: Batch, records: Sequence[Record]) -> None:
+        """Decode and transform records into their places."""
+        for record in records:
+            image, shape = self._decoded(record)
+            if shape != batch.data.shape[1:]:
+                raise _MisfitError(
+                    record,
+                    f" is {size_text(shape)}, the first of its batch is {size_text(batch.data.shape[1:])}; images of "
+                    "several sizes need crop_size or batch_size 1",
+                )
+            self._put(batch, record, image)
+
+    def _decoded(self, record: Record) -> tuple[tuple[Any, int], Shape]:
+        """(image, label) of a record, and the shape that the image will have."""
+        image, label = self.source.decode(record.fetched, partial(self.transform.reduction, record.words))
+        try:
+            return (image, label), self.transform.shape(image.shape)
+        except ShapeError as fault:
+            raise _MisfitError(record, f": {fault.message}", fault.field) from None
+
+    def _put(self, batch: Batch, record: Record, image: tuple[Any, int]) -> None:
+        self.transform(image[0], record.words, batch.data[record.item])
+        batch.labels[record.item] = image[1]

@@ -14,6 +14,7 @@ from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
 from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
 from netcli.sources.datum import read_datum
+from netcli.sources.image_file import Reduction
 
 log = logging.getLogger("netcli")
 
@@ -35,7 +36,8 @@ class Data(BatchLayer):
             shuffle       (NVCaffe, Intel Caffe, TSN) a new order in each epoch, by seed and epoch; default false
             rand_skip     has no effect, as in Caffe
             scale, mean_file, crop_size, mirror   likewise: they stand in transform_param now
-            threads, parser_threads, cache, precache   change nothing
+            threads       (NVCaffe) that decode and transform images; 0 (default): as many as compute
+            parser_threads, cache, precache   change nothing
     """
 
     fork_fields = ("shuffle", "threads", "parser_threads", "cache", "precache")
@@ -76,17 +78,23 @@ class Records:
     def __len__(self) -> int:
         return len(self._reader)
 
-    def record(self, epoch: int, index: int) -> tuple[Any, int]:
-        _, value = self._reader[self._order(epoch, index)]
+    def fetch(self, epoch: int, index: int) -> Any:
+        number = self._order(epoch, index)
+        return number, *self._reader.view(number)
+
+    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+        number, key, value = fetched
         try:
-            return read_datum(value, self._color)
+            return read_datum(value, self._color, reduction)
         except DataError as fault:
-            raise DataError(f"{self.name(epoch, index)}: {fault.message}") from None
+            raise DataError(f"{self._named(number, key)}: {fault.message}") from None
 
     def name(self, epoch: int, index: int) -> str:
-        number = self._order(epoch, index)
-        key = self._reader[number][0].decode(errors="replace")
-        return f"{self._reader.path}: record {number} ('{key}')"
+        number, key, _ = self.fetch(epoch, index)
+        return self._named(number, key)
+
+    def _named(self, number: int, key: bytes | memoryview) -> str:
+        return f"{self._reader.path}: record {number} ('{bytes(key).decode(errors='replace')}')"
 
     def close(self) -> None:
         self._reader.close()

@@ -14,7 +14,7 @@ from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.layers.record_order import RecordOrder
-from netcli.sources.image_file import read_image
+from netcli.sources.image_file import Reduction, read_image
 from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list
 
 
@@ -33,7 +33,8 @@ class ImageData(BatchLayer):
             is_color                default true: 3 channels, BGR; else 1
             rand_skip               the first images, fewer than this by a draw, are passed over once
             scale, mean_file, crop_size, mirror   have no effect, as in Caffe: they stand in transform_param now
-            threads, cache, precache   change nothing
+            threads                 (NVCaffe) that read and transform images; 0 (default): as many as compute
+            cache, precache   change nothing
 
     That every file is there is checked at the beginning; one that can't be decoded is named when its turn comes.
     """
@@ -83,10 +84,13 @@ class Images:
     def __len__(self) -> int:
         return len(self._files)
 
-    def record(self, epoch: int, index: int) -> tuple[Any, int]:
-        entry = self._order(epoch, index)
+    def fetch(self, epoch: int, index: int) -> Any:
+        return self._order(epoch, index)
+
+    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+        entry: int = fetched
         try:
-            image = read_image(self._files[entry], self._color)
+            image = read_image(self._files[entry], self._color, reduction=None if self._size[0] else reduction)
         except DataError as fault:
             raise DataError(f"{self._images.place(entry)}: {fault.message}") from None
         return resize(image, *self._size) if self._size[0] else image, int(self._images.labels[entry])

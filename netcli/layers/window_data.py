@@ -20,7 +20,7 @@ from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer, Source
 from netcli.prototxt import schema
-from netcli.sources.image_file import image_size, read_file, read_image
+from netcli.sources.image_file import Reduction, image_size, read_file, read_image
 from netcli.sources.image_list import folder_of, named, prefix_of
 from netcli.sources.window_crop import WindowCrop
 from netcli.sources.window_list import Window, WindowList, read_windows
@@ -215,8 +215,11 @@ class Windows:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def record(self, epoch: int, index: int) -> tuple[Any, int]:
-        window, mirrored = self._draw(epoch, index)
+    def fetch(self, epoch: int, index: int) -> Any:
+        return self._draw(epoch, index)
+
+    def decode(self, fetched: Any, _reduction: Reduction | None) -> tuple[Any, int]:
+        window, mirrored = fetched
         image = self._files.image(window.image)
         try:
             return self._crop(image, window.box, mirrored), window.label

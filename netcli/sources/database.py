@@ -26,6 +26,9 @@ class Database(Protocol):
     def __getitem__(self, index: int) -> tuple[bytes, bytes]:
         """Key and value of a record; raises DataError where it can't be read."""
 
+    def view(self, index: int) -> tuple[bytes | memoryview, bytes | memoryview]:
+        """The same without a copy where that can be; not to be looked at once the database is closed."""
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Database: ...

@@ -10,35 +10,83 @@ from google.protobuf.message import DecodeError
 from netcli.arrays.layout import size_text
 from netcli.errors import DataError
 from netcli.prototxt import schema
-from netcli.sources.image_file import decode_image
+from netcli.sources.image_file import Reduction, decode_image
 
 _Datum = schema.message_class("Datum")
 
 
-def read_datum(value: bytes, color: bool | None = None) -> tuple[Any, int]:
+def read_datum(
+    value: bytes | memoryview, color: bool | None = None, reduction: Reduction | None = None
+) -> tuple[Any, int]:
     """(image, label) of a serialised Datum.
 
-    image: (C, H, W), uint8 as stored or decoded (JPEG, PNG, ...), else float32 from float_data; BGR in 0..255
-    color: for encoded images, 3 channels (True), 1 (False), or as many as the file has (None)
+    image: (C, H, W), uint8 as stored (a view of `value`) or decoded (JPEG, PNG, ...), else float32 from float_data; BGR
+        in 0..255
+    color, reduction: for encoded images, see `decode_image`
     Raises DataError, which says what is wrong but not where: the caller knows the record.
     """
-    try:
-        datum = _Datum.FromString(value)
-    except DecodeError:
-        raise DataError(f"{len(value)} bytes that are not a Datum") from None
+    datum: Any = _usual(value)
+    if datum is None:
+        try:
+            datum = _Datum.FromString(bytes(value))
+        except DecodeError:
+            raise DataError(f"{len(value)} bytes that are not a Datum") from None
     if datum.encoded:
-        return decode_image(datum.data, color), datum.label
+        return decode_image(datum.data, color, reduction), datum.label
     shape = (datum.channels, datum.height, datum.width)
     wanted = datum.channels * datum.height * datum.width
     if min(shape) < 1:
         raise DataError(f"a Datum of {size_text(shape)} has no pixels")
-    if datum.data:
+    if len(datum.data):
         image = np.frombuffer(datum.data, np.uint8)
     else:
         image = np.array(datum.float_data, np.float32)
     if image.size != wanted:
         raise DataError(f"a Datum of {size_text(shape)} wants {wanted} values, it holds {image.size}")
     return image.reshape(shape), datum.label
+
+
+class _Usual:
+    """The fields of a Datum of bytes."""
+
+    __slots__ = ("channels", "data", "encoded", "float_data", "height", "label", "width")
+
+    def __init__(self) -> None:
+        self.channels = self.height = self.width = self.label = self.encoded = 0
+        self.data: bytes | memoryview = b""
+        self.float_data = ()
+
+
+# Its fields that are numbers, by their tags; 0x22 is that of `data`.
+_NUMBERS = {0x08: "channels", 0x10: "height", 0x18: "width", 0x28: "label", 0x38: "encoded"}
+
+
+def _usual(value: bytes | memoryview) -> _Usual | None:
+    """A Datum as they nearly all are, without a copy of its image; None for any other, which is protobuf's to read."""
+    datum, at, end = _Usual(), 0, len(value)
+    try:
+        while at < end:
+            tag, number, shift = value[at], 0, 0
+            at += 1
+            while True:
+                byte = value[at]
+                at += 1
+                number |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    break
+                shift += 7
+            if tag == 0x22:
+                if number > end - at:
+                    return None
+                datum.data = value[at : at + number]
+                at += number
+            elif number < 1 << 31 and tag in _NUMBERS:
+                setattr(datum, _NUMBERS[tag], number)
+            else:
+                return None
+    except IndexError:
+        return None
+    return datum
 
 
 def write_datum(image: Any, label: int) -> bytes:

@@ -207,6 +207,10 @@ class LevelDbReader:
             raise DataError(f"{self.path} can't be read at record {index}: LevelDB says '{words_of(fault)}'") from None
         return key, value
 
+    def view(self, index: int) -> tuple[bytes, bytes]:
+        """The same; LevelDB copies what it gives."""
+        return self[index]
+
     def _move(self, index: int) -> None:
         mark = bisect_right(self._numbers, index) - 1
         if not self._at <= index or self._at < self._numbers[mark]:

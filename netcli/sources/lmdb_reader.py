@@ -64,7 +64,7 @@ class LmdbReader:
         self.path = path
         check_database(path)
         try:
-            self._transaction = _environment(path).begin()
+            self._transaction = _environment(path).begin(buffers=True)
         except (lmdb.Error, OSError) as fault:
             raise DataError(f"{path} can't be opened as an LMDB: {fault}") from None
         self._cursor = self._transaction.cursor()
@@ -80,6 +80,11 @@ class LmdbReader:
 
     def __getitem__(self, index: int) -> tuple[bytes, bytes]:
         """Key and value of record `index`, 0 .. len - 1; raises DataError where a page on the way is damaged."""
+        key, value = self.view(index)
+        return bytes(key), bytes(value)
+
+    def view(self, index: int) -> tuple[memoryview, memoryview]:
+        """The same where they lie in the file's pages: good until the reader is closed, and not looked at later."""
         if not 0 <= index < self._count:
             raise IndexError(f"record {index} of {self._count}")
         try:
@@ -106,7 +111,7 @@ class LmdbReader:
 
     def _remember(self) -> None:
         if self._at == len(self._marks) * MARK_EVERY:
-            self._marks.append(self._cursor.key())
+            self._marks.append(bytes(self._cursor.key()))
 
     def close(self) -> None:
         """Give the database back; harmless the second time."""

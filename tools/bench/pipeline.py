@@ -1,0 +1,112 @@
+"""Data pipelines beside each other: images a second, from files or a database to batches, with nothing behind.
+
+    python -m tools.bench.pipeline --images FOLDER [--torch-python PYTHON] [--dali-python PYTHON] [--out FILE]
+
+jpeg  JPEG files to 224x224: a random part resized, a flip, mean and deviation; all cores
+raw   records of a database of 256x256 pixels, which is made here, to 224x224: a crop, a flip, PCA jitter; one core
+
+The sides take turns, as in tools.bench; before each a few batches are taken that are not counted, since every side
+makes some ahead.  PyTorch's is a DataLoader over torchvision's transforms on Pillow, with a worker for each core;
+DALI's decodes on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.bench.__main__ import machine
+from tools.bench.pipeline_database import make_database, make_list
+from tools.bench.report import spread
+from tools.bench.sides import ProcessSide, SideError
+
+BATCH = 64
+AHEAD = 6  # batches before each turn that are not counted
+SECONDS = 4.0  # of the first side's turn, at least
+
+
+def started(module: str, arguments: list[str], python: str) -> ProcessSide | str:
+    """The side, or why it does not run."""
+    try:
+        return ProcessSide(module, *arguments, python=python)
+    except SideError as fault:
+        return str(fault)
+
+
+def compare(starts: Mapping[str, tuple[str, list[str], str]], turns: int) -> tuple[list[str], list[str]]:
+    """starts: module, arguments and Python of each side.  Gives the table's lines, and versions."""
+    sides: dict[str, ProcessSide] = {}
+    lines, versions = [], []
+    for name, (module, arguments, python) in starts.items():
+        side = started(module, arguments, python)
+        if isinstance(side, str):
+            lines.append(f"  {name:28s} did not run: {side}")
+        else:
+            sides[name] = side
+            versions.append(f"{name}: {side.facts['versions']}")
+    if not sides:
+        return lines, versions
+    first = next(iter(sides))
+    steps = AHEAD
+    while sides[first].turn(steps) < SECONDS:
+        steps *= 2
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(turns):
+        for name, side in sides.items():
+            side.turn(AHEAD)
+            rates[name].append(BATCH * steps / side.turn(steps))
+    for side in sides.values():
+        side.close()
+    table = [f"  {'side':28s} {'images/s':>10s} {'lowest-highest':>16s}   times the first one's speed"]
+    for name, found in rates.items():
+        low, middle, high = spread(found)
+        ratios = spread([mine / other for mine, other in zip(rates[first], found, strict=True)])
+        beside = "" if name == first else f"   1 / {ratios[1]:.2f} ({ratios[0]:.2f}-{ratios[2]:.2f})"
+        table.append(f"  {name:28s} {middle:10.0f} {f'{low:.0f}-{high:.0f}':>16s}{beside}")
+    return [*table, *lines], versions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="a folder of JPEGs")
+    parser.add_argument("--torch-python", default="", metavar="PATH", help="a Python that has torch and torchvision")
+    parser.add_argument("--dali-python", default="", metavar="PATH", help="a Python that has nvidia-dali")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    lines = [f"{datetime.date.today()}  {machine()}  Python {platform.python_version()}"]
+    with tempfile.TemporaryDirectory() as folder:
+        images = make_list(given.images.resolve(), Path(folder))
+        database = make_database(Path(folder))
+        here = sys.executable
+        jpeg = {"netcli": ("pipeline_netcli", ["jpeg", str(images)], here)}
+        if given.torch_python:
+            jpeg["torch DataLoader, Pillow"] = ("pipeline_torch", [str(images), str(len(cores))], given.torch_python)
+        if given.dali_python:
+            jpeg["DALI on the CPU"] = ("pipeline_dali", [str(images), str(len(cores))], given.dali_python)
+        os.environ["OMP_NUM_THREADS"] = str(len(cores))
+        found, versions = compare(jpeg, given.turns)
+        lines += ["", f"jpeg, {len(cores)} cores: {len(images.read_text().splitlines())} files over and over", *found]
+        os.sched_setaffinity(0, cores[:1])
+        os.environ["OMP_NUM_THREADS"] = "1"
+        raw = {
+            "netcli": ("pipeline_netcli", ["raw", str(database)], here),
+            "netcli, without PCA jitter": ("pipeline_netcli", ["plain", str(database)], here),
+            "netcli, NumPy bodies": ("pipeline_netcli", ["numpy", str(database)], here),
+        }
+        found, more = compare(raw, given.turns)
+        lines += ["", "raw, 1 core, from an LMDB in memory", *found, "", *sorted({*versions, *more})]
+    print("\n".join(lines))
+    if given.out:
+        given.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
