@@ -1,63 +1,110 @@
-"""`netcli compute-mean`: the mean image of a database, as Caffe's compute_image_mean."""
+"""`netcli compute-mean`: the mean image of a database, as Caffe's compute_image_mean, and more of its statistics."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import click
 import numpy as np
 
-from netcli.arrays.layout import size_text
-from netcli.errors import DataError
+from netcli.augment.statistics import color_statistics
+from netcli.cli.options import threads_option
+from netcli.cli.progress import progress
+from netcli.prototxt import to_text
+from netcli.prototxt.write import float_text
 from netcli.snapshots import check_writable, write_blob
-from netcli.sources.database import BACKENDS, LMDB, Database, open_database
-from netcli.sources.datum import read_datum
+from netcli.snapshots.atomic import atomic_stream
+from netcli.sources.database import BACKENDS, LMDB
+from netcli.sources.moments import Moments, moments_of
+from netcli.sources.record_set import open_records
+
+ENDING = ".colors.prototxt"  # of the file of a mean's name that holds the colours' statistics
 
 
-def mean_image(database: Database) -> np.ndarray:
-    """The mean of all records, (C, H, W) float64; raises DataError where one differs in size from the first."""
-    first, _ = _image(database, 0)
-    total = np.zeros(first.shape, np.float64)
-    on_terminal = sys.stderr.isatty()
-    indices = range(len(database))
-    with click.progressbar(indices, label="reading", file=sys.stderr) if on_terminal else nullcontext(indices) as bar:
-        for index in bar:
-            image, key = _image(database, index)
-            if image.shape != total.shape:
-                raise DataError(
-                    f"{database.path}: record {index} ('{key}') is {size_text(image.shape)}, the first is "
-                    f"{size_text(total.shape)}; a mean image needs images of one size"
-                )
-            total += image
-    return total / len(database)
-
-
-def _image(database: Database, index: int) -> tuple[np.ndarray, str]:
-    key, value = database[index]
-    name = key.decode(errors="replace")
-    try:
-        return read_datum(value)[0], name
-    except DataError as fault:
-        raise DataError(f"{database.path}: record {index} ('{name}'): {fault.message}") from None
-
-
-@click.command()
-@click.argument("database", metavar="DB")
+@click.command(short_help="Compute the mean image, and the colours' statistics.")
+@click.argument("source", metavar="DB-or-LIST")
 @click.argument("out", required=False)
+@click.option("--std", is_flag=True, help="Print the channels' standard deviations too, as comments.")
+@click.option("--pca", is_flag=True, help="The principal axes of the colours too, for transform_param's pca_jitter.")
+@click.option(
+    "--pca-file", metavar="FILE", help=f"Where --pca writes them; default: OUT, ending with {ENDING}, if there is one."
+)
+@click.option("--root", default="", help="What the paths of a LIST begin with.")
+@click.option("--gray", is_flag=True, help="Read a LIST's images, or a database's encoded ones, as 1 channel.")
 @click.option(
     "--backend", type=click.Choice(BACKENDS), default=LMDB, show_default=True, help="For a folder that holds both."
 )
-def command(database: str, out: str | None, backend: str) -> None:
-    """Compute the mean image of DB, write it to OUT (a .binaryproto, for mean_file), and print the channels' means.
+@threads_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    source: str,
+    out: str | None,
+    std: bool,
+    pca: bool,
+    pca_file: str | None,
+    root: str,
+    gray: bool,
+    backend: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Compute the mean image of a database, or of a list of images, and print the channels' means.
 
-    The lines printed may stand in a transform_param as they are; the channels are blue, green, red.
+    The mean image is written to OUT, a .binaryproto for mean_file; its images must be of one size.  Without OUT they
+    may differ.  The lines printed may stand in a transform_param as they are; the channels are blue, green, red.
+
+    With --pca come the eigenvalues and eigenvectors of the channels' covariance over all pixels: as a pca_jitter for a
+    transform_param, and in a file (text of a ColorStatistics) for its statistics_file.
     """
-    if out:
-        check_writable(out)
-    with open_database(database, backend) as reader:
-        mean = mean_image(reader)
-    if out:
-        write_blob(out, mean[None].astype(np.float32))
-    for value in mean.mean(axis=(1, 2)):
-        click.echo(f"mean_value: {value:.6g}")
+    pca = pca or pca_file is not None
+    if pca and pca_file is None and out is not None:
+        pca_file = os.path.splitext(out)[0] + ENDING
+    for path in filter(None, (out, pca_file)):
+        check_writable(path)
+    with (
+        closing(open_records(source, root=root, backend=backend, gray=gray)) as records,
+        progress(len(records), "reading") as told,
+    ):
+        found = moments_of(records, one_size=out is not None, threads=threads, told=told)
+    statistics = color_statistics(found.mean, found.covariance, found.images, found.pixels)
+    if out is not None:
+        write_blob(out, found.mean_image[None].astype(np.float32))
+    if pca_file is not None:
+        with atomic_stream(pca_file) as stream:
+            stream.write(to_text(statistics).encode())
+    click.echo(json_text(statistics) if as_json else "\n".join(lines(found, statistics, std=std, pca=pca)))
+
+
+def lines(found: Moments, statistics: Any, *, std: bool, pca: bool) -> Iterator[str]:
+    """What may stand in a transform_param."""
+    for value in found.mean:
+        yield f"mean_value: {value:.6g}"
+    if std:
+        for value in statistics.std:
+            yield f"# standard deviation: {value:.6g}"
+    if pca:
+        yield "pca_jitter {"
+        for name in ("eigenvalue", "eigenvector"):
+            for value in getattr(statistics, name):
+                yield f"  {name}: {float_text(np.float32(value))}"
+        yield "}"
+
+
+def json_text(statistics: Any) -> str:
+    """All of them as JSON: `eigenvector` has a row for each axis."""
+    channels = len(statistics.mean)
+    return json.dumps(
+        {
+            "images": statistics.images,
+            "pixels": statistics.pixels,
+            "mean": list(statistics.mean),
+            "std": list(statistics.std),
+            "eigenvalue": list(statistics.eigenvalue),
+            "eigenvector": np.reshape(statistics.eigenvector, (channels, channels)).tolist(),
+        },
+        indent=2,
+    )

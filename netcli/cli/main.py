@@ -22,7 +22,7 @@ from netcli import cli
 from netcli.errors import NetcliError
 
 # Modules here that are not commands.
-OURS = {"image_net", "main", "memory", "options", "ranking", "screen", "solver_run", "table", "target"}
+OURS = {"image_net", "main", "memory", "options", "progress", "ranking", "screen", "solver_run", "table", "target"}
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a stream says that takes no more
