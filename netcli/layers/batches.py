@@ -218,7 +218,8 @@ class BatchLayer(Layer):
 
         For those who bring images into the net by themselves, in one thread.
         """
-        return self.source.record(*divmod(self._first + position, len(self.source)))
+        fetched = self.source.fetch(*divmod(self._first + position, len(self.source)))
+        return self.source.decode(fetched, None)
 
     @property
     def ahead_nbytes(self) -> int:
