@@ -96,6 +96,13 @@ def name_of(field: FieldDescriptor) -> str:
     return f"{owner.name}.{field.name}" if owner is not None else field.name
 
 
+def tokens_of(text: str) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin and end of each token of a text that can be read."""
+    for found in _TOKEN.finditer(text):
+        kind = found.lastindex or OTHER
+        yield kind, *found.span(kind)
+
+
 def top_fields(text: str) -> Iterator[tuple[str, int]]:
     """The names that stand as fields outside all braces, with their lines; faults of the text are passed over."""
     depth, line, counted = 0, 1, 0
