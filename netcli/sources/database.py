@@ -29,6 +29,9 @@ class Database(Protocol):
     def view(self, index: int) -> tuple[bytes | memoryview, bytes | memoryview]:
         """The same without a copy where that can be; not to be looked at once the database is closed."""
 
+    def get(self, key: bytes) -> bytes | None:
+        """The value of the record with this key, None where there is none; raises DataError where it can't be read."""
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Database: ...
@@ -43,6 +46,9 @@ class DatabaseWriter(Protocol):
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record."""
+
+    def flush(self) -> None:
+        """Bring all records so far to the disk, so that nothing but a renaming is left to the end."""
 
     def __enter__(self) -> DatabaseWriter: ...
 

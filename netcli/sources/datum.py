@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from netcli.arrays.layout import size_text
+from netcli.arrays.layout import Shape, size_text
 from netcli.errors import DataError
 from netcli.prototxt import schema
-from netcli.sources.image_file import Reduction, decode_image
+from netcli.sources.image_file import Reduction, decode_image, image_facts
 
 _Datum = schema.message_class("Datum")
 
@@ -25,25 +25,60 @@ def read_datum(
     color, reduction: for encoded images, see `decode_image`
     Raises DataError, which says what is wrong but not where: the caller knows the record.
     """
+    datum = _parsed(value)
+    if datum.encoded:
+        return decode_image(datum.data, color, reduction), datum.label
+    shape = _shape(datum)
+    if len(datum.data):
+        image = np.frombuffer(datum.data, np.uint8)
+    else:
+        image = np.array(datum.float_data, np.float32)
+    return image.reshape(shape), datum.label
+
+
+def datum_facts(value: bytes | memoryview) -> tuple[str, Shape, int]:
+    """(form, (C, H, W), label) of a serialised Datum, of which no pixel is decoded; raises DataError as `read_datum`.
+
+    form: "bytes" or "floats", or of an encoded image its format ("JPEG", "PNG", ...)
+    """
+    datum = _parsed(value)
+    if datum.encoded:
+        return *image_facts(datum.data), datum.label
+    return "bytes" if len(datum.data) else "floats", _shape(datum), datum.label
+
+
+def datum_label(value: bytes | memoryview) -> int:
+    """The label of a serialised Datum, whatever its image is; raises DataError."""
+    label: int = _parsed(value).label
+    return label
+
+
+def encoded_bytes(value: bytes | memoryview) -> bytes | None:
+    """The image file that a serialised Datum holds, None where it holds pixels; raises DataError."""
+    datum = _parsed(value)
+    return bytes(datum.data) if datum.encoded else None
+
+
+def _parsed(value: bytes | memoryview) -> Any:
     datum: Any = _usual(value)
     if datum is None:
         try:
             datum = _Datum.FromString(bytes(value))
         except DecodeError:
             raise DataError(f"{len(value)} bytes that are not a Datum") from None
-    if datum.encoded:
-        return decode_image(datum.data, color, reduction), datum.label
+    return datum
+
+
+def _shape(datum: Any) -> Shape:
+    """(C, H, W) of a Datum that is not encoded; raises DataError where its values are not as many."""
     shape = (datum.channels, datum.height, datum.width)
     wanted = datum.channels * datum.height * datum.width
     if min(shape) < 1:
         raise DataError(f"a Datum of {size_text(shape)} has no pixels")
-    if len(datum.data):
-        image = np.frombuffer(datum.data, np.uint8)
-    else:
-        image = np.array(datum.float_data, np.float32)
-    if image.size != wanted:
-        raise DataError(f"a Datum of {size_text(shape)} wants {wanted} values, it holds {image.size}")
-    return image.reshape(shape), datum.label
+    held = len(datum.data) or len(datum.float_data)
+    if held != wanted:
+        raise DataError(f"a Datum of {size_text(shape)} wants {wanted} values, it holds {held}")
+    return shape
 
 
 class _Usual:

@@ -108,6 +108,21 @@ def image_size(path: str) -> tuple[int, int]:
         raise DataError(f"{path}: {fault.message}") from None
 
 
+def image_facts(data: bytes | memoryview) -> tuple[str, tuple[int, int, int]]:
+    """The format ("JPEG", "PNG", ...) and (C, H, W) of a file's bytes, by its header; raises DataError.
+
+    C: the channels that `decode_image` gives where no color is asked for
+    """
+    with opened(io.BytesIO(data)) as image:
+        is_grey = image.mode in ("1", "L") or image.mode.startswith("I")
+        channels = 1 if is_grey else 4 if _has_alpha(image) else 3
+        return image.format or "unknown", (channels, image.height, image.width)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+
+
 def _array(image: Image.Image, color: bool | None) -> Any:
     png = image.format == "PNG"
     if color is False:
@@ -119,8 +134,7 @@ def _array(image: Image.Image, color: bool | None) -> Any:
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns of going from here to anything else
     if color is None:
-        has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-        mode = "L" if image.mode in ("1", "L") else "RGBA" if has_alpha else "RGB"
+        mode = "L" if image.mode in ("1", "L") else "RGBA" if _has_alpha(image) else "RGB"
     else:
         mode = "RGB" if color else "L"
     if mode == "L" and image.mode not in ("1", "L", "LA"):

@@ -211,6 +211,16 @@ class LevelDbReader:
         """The same; LevelDB copies what it gives."""
         return self[index]
 
+    def get(self, key: bytes) -> bytes | None:
+        """The value of the record with this key, None where there is none."""
+        plyvel = require()
+        assert self._database is not None, "the reader is closed"
+        try:
+            value: bytes | None = self._database.handle.get(key)
+        except plyvel.Error as fault:
+            raise DataError(f"{self.path} is damaged on the way to a key: LevelDB says '{words_of(fault)}'") from None
+        return value
+
     def _move(self, index: int) -> None:
         mark = bisect_right(self._numbers, index) - 1
         if not self._at <= index or self._at < self._numbers[mark]:

@@ -63,6 +63,14 @@ class LevelDbWriter:
         if len(self._batch) >= RECORDS_PER_WRITE or self._bytes >= BYTES_PER_WRITE:
             self._write()
 
+    def flush(self) -> None:
+        """Bring all records so far to the disk."""
+        self._write()
+        try:
+            self._sync()
+        except OSError as trouble:
+            raise self._folder.not_written(words_of(trouble)) from None
+
     def _write(self) -> None:
         try:
             with self._database.write_batch() as batch:

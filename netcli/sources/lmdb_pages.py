@@ -36,6 +36,7 @@ _META = struct.Struct(f"<IIQQ{_TREE}{_TREE}QQ")  # magic, version, address, map 
 class State:
     """What a meta page says of the database."""
 
+    map_size: int  # bytes the file may grow to
     page_size: int  # bytes
     depth: int
     root: int
@@ -55,6 +56,12 @@ def check_file(path: str) -> None:
                 raise DataError(f"{path} is damaged: a page of its tree has nodes beyond its end") from None
 
 
+def map_size(path: str) -> int:
+    """Bytes that the LMDB with this data file may grow to, as its last writer had it; raises DataError."""
+    with open(path, "rb", buffering=0) as file:
+        return _state(path, file.fileno(), os.fstat(file.fileno()).st_size).map_size
+
+
 def _meta(file: int, offset: int) -> State | None:
     page = os.pread(file, _META.size, offset + HEADER)
     if len(page) < _META.size:
@@ -62,7 +69,7 @@ def _meta(file: int, offset: int) -> State | None:
     fields = _META.unpack(page)
     if fields[0] != MAGIC or fields[1] != VERSION:
         return None
-    return State(fields[4], fields[14], fields[19], fields[20], fields[21])
+    return State(fields[3], fields[4], fields[14], fields[19], fields[20], fields[21])
 
 
 def _state(path: str, file: int, size: int) -> State:

@@ -94,6 +94,16 @@ class LmdbReader:
             raise DataError(f"{self.path} is damaged at record {index}: {fault}") from None
         return key, value
 
+    def get(self, key: bytes) -> bytes | None:
+        """The value of the record with this key, None where there is none."""
+        try:
+            value = self._transaction.get(key)
+        except lmdb.BadValsizeError:  # a key that none can be: empty, or too long
+            return None
+        except lmdb.Error as fault:
+            raise DataError(f"{self.path} is damaged on the way to a key: {fault}") from None
+        return None if value is None else bytes(value)
+
     def _move(self, index: int) -> None:
         mark = min(index // MARK_EVERY, len(self._marks) - 1)
         if not self._at <= index or self._at < mark * MARK_EVERY:

@@ -56,6 +56,14 @@ class LmdbWriter:
         if len(self._batch) >= RECORDS_PER_COMMIT or self._bytes >= BYTES_PER_COMMIT:
             self._commit()
 
+    def flush(self) -> None:
+        """Bring all records so far to the disk."""
+        try:
+            self._commit()
+            self._environment.sync(True)
+        except (lmdb.Error, OSError) as trouble:
+            raise self._folder.not_written(trouble) from None
+
     def _commit(self) -> None:
         while not self._fits():
             self._map_size *= 2

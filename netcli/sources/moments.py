@@ -9,6 +9,7 @@ subtracted from each other, so that the digits of float64 are kept however many 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -113,10 +114,11 @@ def moments_of(
     start = records.fetch(next(wanted))
     first.append(records.decode(start)[0].shape)
     items = (each for part in ((start,), map(records.fetch, wanted)) for each in part)
-    for block in in_blocks(of_block, items, BLOCK, threads):
-        found.add(block)
-        if told is not None:
-            told(found.images)
+    with closing(in_blocks(of_block, items, BLOCK, threads)) as blocks:
+        for block in blocks:
+            found.add(block)
+            if told is not None:
+                told(found.images)
     return found
 
 

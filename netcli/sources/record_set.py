@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from netcli.errors import DataError
 from netcli.sources.database import LMDB, Database, open_database
-from netcli.sources.datum import read_datum
+from netcli.sources.datum import datum_label, read_datum
 from netcli.sources.image_file import read_image
 from netcli.sources.image_list import ImageList, folder_of, prefix_of, read_list
 
@@ -60,7 +60,7 @@ class DatabaseRecords:
         return len(self._reader)
 
     def fetch(self, index: int) -> Stored:
-        return Stored(index, *self._reader[index])
+        return Stored(index, *self._reader[index])  # a copy: threads may look at it while the database is closed
 
     def decode(self, fetched: Stored) -> tuple[Any, int]:
         try:
@@ -68,8 +68,21 @@ class DatabaseRecords:
         except DataError as fault:
             raise DataError(f"{self.name(fetched)}: {fault.message}") from None
 
+    def label(self, fetched: Stored) -> int:
+        """The label alone, of which no image is decoded; raises DataError, which names the record."""
+        try:
+            return datum_label(fetched.value)
+        except DataError as fault:
+            raise DataError(f"{self.name(fetched)}: {fault.message}") from None
+
+    def find(self, key: bytes) -> Stored | None:
+        """The record with this key, whose number is not known (-1); None: there is none."""
+        value = self._reader.get(key)
+        return None if value is None else Stored(-1, key, value)
+
     def name(self, fetched: Stored) -> str:
-        return f"{self.path}: record {fetched.number} ('{fetched.shown_key}')"
+        number = f"record {fetched.number} " if fetched.number >= 0 else "record "
+        return f"{self.path}: {number}('{fetched.shown_key}')"
 
     def close(self) -> None:
         self._reader.close()

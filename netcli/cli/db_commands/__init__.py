@@ -1,0 +1,1 @@
+"""What `netcli db` does, a command a file."""

@@ -1,0 +1,125 @@
+"""`netcli db info`: what a database holds, in numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from netcli.arrays.layout import size_text
+from netcli.cli.db_commands.options import backend_option
+from netcli.cli.progress import progress
+from netcli.cli.table import size_of
+from netcli.sources.database import LMDB, backend_of, open_database
+from netcli.sources.lmdb_pages import map_size
+from netcli.sources.lmdb_reader import DATA_FILE
+from netcli.sources.record_set import DatabaseRecords
+from netcli.sources.record_survey import Survey, bytes_on_disk, spread, survey
+
+SHOWN = 5  # kinds, sizes and faults that lines name
+
+
+@dataclass
+class Info:
+    """A database, and what its records are."""
+
+    path: str
+    backend: str
+    records: int
+    first_key: str
+    last_key: str
+    disk_bytes: int
+    map_bytes: int | None  # of an LMDB
+    survey: Survey
+
+
+@click.command(short_help="What a database holds, in numbers.")
+@click.argument("database", metavar="DB")
+@backend_option
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Look at N records, evenly spread; else at all."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, sizes in bytes.")
+def command(database: str, backend: str, sample: int | None, as_json: bool) -> None:
+    """Show what a database holds: records, keys, sizes and channels of images, how they are stored, labels, bytes.
+
+    Images are not decoded; `netcli db verify` does that.
+    """
+    found = info(database, backend, sample)
+    click.echo(json_text(found) if as_json else "\n".join(lines(found)))
+
+
+def info(path: str, backend: str, sample: int | None) -> Info:
+    """Look at a database; raises DataError."""
+    kind = backend_of(path, backend)
+    with closing(DatabaseRecords(open_database(path, backend))) as records:
+        indices = spread(len(records), sample)
+        with progress(len(indices), "reading") as told:
+            found = survey(records, indices, told)
+        ends = [records.fetch(index).shown_key for index in (0, len(records) - 1)]
+        is_lmdb = kind == LMDB
+        grows_to = map_size(os.path.join(path, DATA_FILE)) if is_lmdb else None
+        return Info(path, kind, len(records), ends[0], ends[1], bytes_on_disk(path), grows_to, found)
+
+
+def lines(found: Info) -> Iterator[str]:
+    """The same for a person."""
+    seen = found.survey
+    kind = "LMDB" if found.backend == LMDB else "LevelDB"
+    grows_to = "" if found.map_bytes is None else f", may grow to {size_of(found.map_bytes)}"
+    yield f"{found.path}: {kind}, {found.records:,} records, {size_of(found.disk_bytes)} on disk{grows_to}"
+    if seen.looked_at < found.records:
+        yield f"what follows is of {seen.looked_at:,} of them, evenly spread"
+    yield f"keys    {_counted(seen.key_forms)}; '{found.first_key}' to '{found.last_key}'"
+    yield f"stored  {_counted(seen.forms)}"
+    yield f"images  {_counted(Counter({size_text(shape): count for shape, count in seen.shapes.items()}))}"
+    if seen.labels:
+        counts = seen.labels.values()
+        each = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
+        yield f"labels  {min(seen.labels)}..{max(seen.labels)}, {len(seen.labels):,} different, {each} records of each"
+    yield f"values  {seen.least_bytes:,} to {seen.most_bytes:,} bytes, {size_of(seen.value_bytes)} together"
+    if seen.broken:
+        yield f"broken  {len(seen.broken):,} records: {'; '.join(seen.broken[:SHOWN])}"
+
+
+def _counted(counts: Counter[str]) -> str:
+    """`3x32x32 (50,000), 1x32x32 (2)`, the most frequent first; of one alone no count."""
+    if len(counts) == 1:
+        return next(iter(counts))
+    shown = ", ".join(f"{name} ({count:,})" for name, count in counts.most_common(SHOWN))
+    more = len(counts) - SHOWN
+    return shown + (f" and {more:,} more" if more > 0 else "") if counts else "none that can be read"
+
+
+def json_text(found: Info) -> str:
+    """The same as JSON; counts stand beside what they count, the most frequent first."""
+    seen = found.survey
+
+    def counted(name: str, counts: Counter[Any]) -> list[dict[str, Any]]:
+        return [{name: value, "records": count} for value, count in counts.most_common()]
+
+    return json.dumps(
+        {
+            "path": found.path,
+            "backend": found.backend,
+            "records": found.records,
+            "disk_bytes": found.disk_bytes,
+            "map_bytes": found.map_bytes,
+            "first_key": found.first_key,
+            "last_key": found.last_key,
+            "looked_at": seen.looked_at,
+            "keys": counted("form", seen.key_forms),
+            "stored": counted("form", seen.forms),
+            "images": counted("shape", seen.shapes),
+            "labels": {str(label): seen.labels[label] for label in sorted(seen.labels)},
+            "value_bytes": {"least": seen.least_bytes, "most": seen.most_bytes, "total": seen.value_bytes},
+            "broken": seen.broken,
+        },
+        indent=2,
+    )

@@ -1,0 +1,28 @@
+"""Options of the commands here, and what those look at first that write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from netcli.errors import DataError
+from netcli.sources.database import BACKENDS, LMDB
+
+backend_option = click.option(
+    "--backend", type=click.Choice(BACKENDS), default=LMDB, show_default=True, help="For a folder that holds both."
+)
+new_backend_option = click.option(
+    "--new-backend", type=click.Choice(BACKENDS), help="Of what is made; default: as the (first) database read."
+)
+force_option = click.option("--force", is_flag=True, help="Replace a database that is there.")
+
+
+def check_apart(read: Sequence[str], written: Sequence[str]) -> None:
+    """Raise DataError where a database to be written is one that is read, or two to be written are one."""
+    seen = {os.path.realpath(path) for path in read}
+    for path in written:
+        if os.path.realpath(path) in seen:
+            raise DataError(f"{path} is named twice; each database that is read or written has a folder of its own")
+        seen.add(os.path.realpath(path))
