@@ -76,7 +76,7 @@ def _fixed(param: Any) -> Step:
     def describe(_words: Any, _shape: Shape) -> str:
         return f"resized to {size[0]}x{size[1]}"
 
-    return Step("resize_param", 0, apply, describe, lambda shape: (shape[0], *size))
+    return Step("resize_param", 0, apply, describe, lambda shape, _words: (shape[0], *size))
 
 
 def scaled(shape: Shape, short: int) -> tuple[int, int]:
@@ -100,9 +100,11 @@ def _short_side(low: int, high: int, name: str) -> Step:
     def reducible(words: Any, height: int, width: int) -> float:
         return min(height, width) / length(words)
 
-    # By the smallest that may come: what is cut out must fit in each.
-    of = None if low == high else reducible
-    return Step(name, int(low != high), apply, describe, lambda shape: (shape[0], *scaled(shape, low)), of)
+    def shape_of(shape: Shape, words: Any) -> Shape:
+        # By the smallest that may come: what is cut out must fit in each.
+        return (shape[0], *scaled(shape, low if words is None else length(words)))
+
+    return Step(name, int(low != high), apply, describe, shape_of, None if low == high else reducible)
 
 
 def _part(param: Any, crop: tuple[int, int], train: bool) -> Step:
@@ -154,7 +156,9 @@ def _part(param: Any, crop: tuple[int, int], train: bool) -> Step:
         return min(h / size[0], w / size[1])
 
     blocks = attempts if train else 0
-    return Step("random_aspect_ratio_param", blocks, apply, describe, lambda shape: (shape[0], *size), reducible)
+    return Step(
+        "random_aspect_ratio_param", blocks, apply, describe, lambda shape, _words: (shape[0], *size), reducible
+    )
 
 
 def padded(image: Any, pad: int) -> Any:

@@ -17,7 +17,7 @@ class Step(NamedTuple):
     blocks    of random words for each record
     apply     (image, words): the new image, of any strides; the old one is not written to
     describe  (words, shape): what is done, in a few words; "" for nothing
-    shape     of the new image, by that of the old; raises ShapeError.  None: the same
+    shape     (shape, words): of the new image; words None: the least that may come.  Raises ShapeError.  None: the same
     reducible (words, height, width): how many times smaller an image of that size may be and still have a pixel for
               each of the result; None: it must be whole
     """
@@ -26,5 +26,5 @@ class Step(NamedTuple):
     blocks: int
     apply: Callable[[Any, Any], Any]
     describe: Callable[[Any, Shape], str]
-    shape: Callable[[Shape], Shape] | None = None
+    shape: Callable[[Shape, Any], Shape] | None = None
     reducible: Callable[[Any, int, int], float] | None = None

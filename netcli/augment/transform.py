@@ -79,7 +79,9 @@ class Transform:
         self._mirror: bool = param.mirror
         self._pad: int = param.pad
         self._random_crop = train and self.crop != (0, 0) and not param.center_crop
+        self._mean = mean
         self._mean_shape = None if mean is None else mean.shape
+        self._scale = float(param.scale)
         self._mean_value = np.array(param.mean_value, dtype) if param.mean_value else None
         self._normalise = (ops or Ops()).normalise(mean, float(param.scale), dtype)
         self._dtype = np.dtype(dtype)
@@ -118,7 +120,7 @@ class Transform:
             if step.name == "random_resize_param" and self.crop == (0, 0):
                 raise ShapeError("random_resize_param needs crop_size", field="transform_param.random_resize_param")
             if step.shape is not None:
-                image = step.shape(image)
+                image = step.shape(image, None)
         channels, height, width = image
         if self._mean_shape is not None and self._mean_shape != image:
             raise ShapeError(
@@ -236,6 +238,20 @@ class Transform:
             image = step.apply(image, None if words is None else words[places])
         return padded(image, self._pad) if self._pad else image
 
+    def shown(self, image: Any, words: Any) -> Any:
+        """(C, h, w) uint8: what the net sees of an image, before its mean and its scale.
+
+        What is blanked out, and so 0 to the net, is the mean.  words: its row of `draws`
+        """
+        out = np.empty(self.shape(image.shape), self._dtype)
+        self(image, words, out)
+        mean: Any = 0 if self._mean_value is None else self._mean_value.reshape(-1, 1, 1)
+        if self._mean is not None:
+            top, left, height, width = self._window(words, *self._mean.shape[1:])
+            mean = self._mean[:, top : top + height, left : left + width]
+            mean = mean[:, :, ::-1] if self._mirrored(words) else mean
+        return np.rint(out / self._scale + mean).clip(0, 255).astype(np.uint8)
+
     def cut(self, image: Any, top: int, left: int, mirrored: bool, out: Any) -> None:
         """For testing: a part of an `uncut` image, of the size of `out` (C, h, w), less the mean and scaled."""
         self._normalise.forward(image, top, left, mirrored, self._mean_value, out)
@@ -259,7 +275,7 @@ class Transform:
         for step, places in self._sizes:
             parts.append(step.describe(None if words is None else words[places], image))
             if step.shape is not None:
-                image = step.shape(image)
+                image = step.shape(image, None if words is None else words[places])
         height, width = image[1] + 2 * self._pad, image[2] + 2 * self._pad
         top, left, *of_part = self._window(words, height, width)
         size = tuple(of_part)

@@ -97,6 +97,9 @@ class BatchLayer(Layer):
     is_source = True
     no_gradient: ClassVar[tuple[int, ...] | None] = None
     moved: ClassVar[tuple[str, ...]] = MOVED
+    whole_records: ClassVar[bool] = (
+        True  # whether records are images that all of transform_param is still to be done to
+    )
 
     def open_source(self) -> Source:
         """Open what the records come from; `self.transform.color` says how to decode."""

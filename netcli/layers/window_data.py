@@ -64,6 +64,7 @@ class WindowData(BatchLayer):
     """
 
     tops = 2
+    whole_records = False
     moved = ("mean_file", "crop_size", "mirror")
 
     def make_transform(self) -> Transform:

@@ -82,10 +82,12 @@ def part(document: Document) -> Parts:
 def _data_layer(document: Document, layers: Sequence[Document]) -> Document:
     types = layer_types()
     sources = [layer for layer in layers if not layer.message.bottom]
-    if len(sources) != 1 or not issubclass(types.get(sources[0].message.type, object), BatchLayer):
+    made_by = [types.get(layer.message.type) for layer in sources]
+    if [kind is not None and issubclass(kind, BatchLayer) and kind.whole_records for kind in made_by] != [True]:
         found = ", ".join(f"'{layer.message.name}' ({layer.message.type})" for layer in sources) or "none"
         raise NetcliError(
-            f"several views are of nets with one layer that reads images, and the data come from: {found}",
+            "several views are of nets with one layer of whole images (Data, ImageData), and the data come from: "
+            f"{found}",
             place=document.lines.place(),
         )
     return sources[0]
