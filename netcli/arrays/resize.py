@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.compiled import compiler
+from netcli.arrays.layout import Shape
 from netcli.arrays.once import once
 from netcli.arrays.ops import Unsupported
 
@@ -32,6 +33,13 @@ def resize(image: Any, height: int, width: int, window: Window | None = None) ->
     if run is None:
         return resize_by_numpy(image[:, top : top + size[0], left : left + size[1]], height, width)
     return _by_kernel(run, image, height, width, (top, left, *size))
+
+
+def proportional(image: Shape, short: int) -> tuple[int, int]:
+    """Height and width of an image (C, H, W) with its short side brought to a length, the long one in proportion."""
+    height, width = image[1:]
+    least = min(height, width)
+    return max(1, round(height * short / least)), max(1, round(width * short / least))
 
 
 @once

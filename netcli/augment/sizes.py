@@ -20,7 +20,7 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import Shape
-from netcli.arrays.resize import resize
+from netcli.arrays.resize import proportional, resize
 from netcli.augment.draws import uniform
 from netcli.augment.steps import BLOCK, Step
 from netcli.errors import ShapeError
@@ -79,22 +79,15 @@ def _fixed(param: Any) -> Step:
     return Step("resize_param", 0, apply, describe, lambda shape, _words: (shape[0], *size))
 
 
-def scaled(shape: Shape, short: int) -> tuple[int, int]:
-    """Height and width with the short side brought to a length."""
-    height, width = shape[1:]
-    least = min(height, width)
-    return max(1, round(height * short / least)), max(1, round(width * short / least))
-
-
 def _short_side(low: int, high: int, name: str) -> Step:
     def length(words: Any) -> int:
         return low if low == high else low + int(random.below(words[0], high - low + 1))
 
     def apply(image: Any, words: Any) -> Any:
-        return resize(image, *scaled(image.shape, length(words)))
+        return resize(image, *proportional(image.shape, length(words)))
 
     def describe(words: Any, shape: Shape) -> str:
-        size = scaled(shape, length(words))
+        size = proportional(shape, length(words))
         return f"resized to {size[0]}x{size[1]}"
 
     def reducible(words: Any, height: int, width: int) -> float:
@@ -102,7 +95,7 @@ def _short_side(low: int, high: int, name: str) -> Step:
 
     def shape_of(shape: Shape, words: Any) -> Shape:
         # By the smallest that may come: what is cut out must fit in each.
-        return (shape[0], *scaled(shape, low if words is None else length(words)))
+        return (shape[0], *proportional(shape, low if words is None else length(words)))
 
     return Step(name, int(low != high), apply, describe, shape_of, None if low == high else reducible)
 

@@ -17,8 +17,7 @@ import numpy as np
 
 from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
-from netcli.arrays.resize import resize
-from netcli.augment.sizes import scaled
+from netcli.arrays.resize import proportional, resize
 from netcli.augment.transform import Transform
 from netcli.errors import NetcliError
 
@@ -134,7 +133,7 @@ class Viewer:
             if short is not None:
                 if image.dtype != np.uint8:
                     raise NetcliError(f"images of bytes are brought to scales, not of {image.dtype}")
-                sized = resize(image, *scaled(image.shape, short))
+                sized = resize(image, *proportional(image.shape, short))
             self.check(sized.shape)
             uncut = self._transform.uncut(sized)
             for window in self.views.windows(uncut.shape[1:], self._transform.crop):

@@ -42,7 +42,12 @@ class Database(Protocol):
 
 
 class DatabaseWriter(Protocol):
-    """A new database, in its place at the end of the `with` block and not before."""
+    """A new database, in its place at the end of the `with` block and not before.
+
+    written: keys of a part that is there already; see `LmdbWriter`
+    """
+
+    written: list[bytes]
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record."""
@@ -81,10 +86,13 @@ def open_database(path: str, preferred: str = LMDB) -> Database:
     return LmdbReader(path) if backend_of(path, preferred) == LMDB else LevelDbReader(path)
 
 
-def create_database(path: str, backend: str, *, overwrite: bool = False) -> DatabaseWriter:
+def create_database(path: str, backend: str, *, overwrite: bool = False, job: str = "") -> DatabaseWriter:
     """A writer of a new database in folder `path`; raises DataError where it can't be made.
 
     backend: of BACKENDS
     overwrite: replace a database of this kind that is there
+    job: see `LmdbWriter`; a LevelDB that is not finished is begun anew
     """
-    return (LmdbWriter if backend == LMDB else LevelDbWriter)(path, overwrite=overwrite)
+    if backend == LMDB:
+        return LmdbWriter(path, overwrite=overwrite, job=job)
+    return LevelDbWriter(path, overwrite=overwrite)

@@ -21,6 +21,7 @@ from netcli.errors import DataError
 from netcli.sources.colours import grey_of, rgb_of_cmyk
 
 FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP"}
+ORIENTATION = 0x0112  # the EXIF tag
 JPEG_QUALITY = 95  # OpenCV's default in imencode
 
 
@@ -152,9 +153,23 @@ def _pixels(image: Image.Image, mode: str) -> Any:
     return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
-def encode_image(image: Any, kind: str) -> bytes:
+def upright(image: Any, data: bytes) -> Any:
+    """An image (C, H, W) turned as the EXIF data of its file say; itself where they say nothing."""
+    with opened(io.BytesIO(data)) as file:
+        orientation = file.getexif().get(ORIENTATION, 1)
+    if orientation not in range(2, 9):
+        return image
+    if orientation >= 5:  # the sides change places
+        image = image.transpose(0, 2, 1)
+    # Of the orientations in their order: whether rows and columns are to be reversed.
+    rows, columns = ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 1), (1, 1), (1, 0))[orientation - 1]
+    return image[:, :: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def encode_image(image: Any, kind: str, quality: int = JPEG_QUALITY) -> bytes:
     """The bytes of an image file of `kind` ('jpg', 'png', ...) from (C, H, W) uint8, C 1 or 3 (BGR).
 
+    quality: of a JPEG or WebP, 0 to 100
     Raises DataError, for an image too large for its kind too.
     """
     try:
@@ -163,7 +178,7 @@ def encode_image(image: Any, kind: str) -> bytes:
         raise DataError(f"images can't be encoded as '{kind}', only as {', '.join(FORMATS)}") from None
     pixels = image[0] if image.shape[0] == 1 else image[::-1].transpose(1, 2, 0)
     file = io.BytesIO()
-    options = {"quality": JPEG_QUALITY} if name == "JPEG" else {}
+    options = {"quality": quality} if name == "JPEG" or (name == "WEBP" and quality != JPEG_QUALITY) else {}
     try:
         Image.fromarray(np.ascontiguousarray(pixels)).save(file, name, **options)
     except (OSError, ValueError) as fault:

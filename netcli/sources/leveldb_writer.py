@@ -26,6 +26,7 @@ class LevelDbWriter:
     """
 
     def __init__(self, path: str, *, overwrite: bool = False) -> None:
+        self.written: list[bytes] = []
         self._plyvel = require()
         self._shown = path
         self._folder = NewFolder(path, "a LevelDB", is_own_file, overwrite=overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
+from typing import Any
 
 import lmdb
 
@@ -15,7 +16,8 @@ FIRST_MAP = 1 << 28  # bytes the file may grow to before the map is doubled; no 
 RECORDS_PER_COMMIT = 1000  # as Caffe's convert_imageset
 BYTES_PER_COMMIT = 1 << 26  # what waits in memory for the next commit
 LOCK_FILE = "lock.mdb"
-OWN_FILES = {DATA_FILE, LOCK_FILE}
+JOB_FILE = "job.txt"  # while it is being made: what of
+OWN_FILES = {DATA_FILE, LOCK_FILE, JOB_FILE}
 
 
 class LmdbWriter:
@@ -25,10 +27,16 @@ class LmdbWriter:
     an exception leaves nothing behind; what a killed process left is cleared by the next writer.
 
     overwrite: replace an LMDB that is there; the old one stays in place until the new one is whole.
+    job: what the records are made of, in words that no other records have.  Then a process that is killed or
+        interrupted leaves what it has committed, and the next writer with this job goes on behind it; the file ends
+        with the same bytes.  "": it can't be gone on with.
+    written: the keys that are there already, in their order.
     Raises DataError where `path` exists, the disk is full, or two keys are equal.
     """
 
-    def __init__(self, path: str, *, overwrite: bool = False) -> None:
+    def __init__(self, path: str, *, overwrite: bool = False, job: str = "") -> None:
+        self._job = job
+        self.written: list[bytes] = []
         self._shown = path
         self._folder = NewFolder(path, "an LMDB", OWN_FILES.__contains__, overwrite=overwrite)
         self._batch: list[tuple[bytes, bytes]] = []
@@ -36,16 +44,40 @@ class LmdbWriter:
         self._map_size = FIRST_MAP
 
     def __enter__(self) -> LmdbWriter:
-        self._folder.begin()
+        resumed = self._folder.begin(self._is_ours)
         try:
-            # Synced once, at the end: until then the folder bears another name and counts for nothing.
-            self._environment = lmdb.open(self._folder.partial, map_size=self._map_size, lock=False, sync=False)
+            if self._job and not resumed:
+                with open(self._in_partial(JOB_FILE), "w", encoding="utf-8") as file:
+                    file.write(self._job)
+            self._environment = self._opened(0 if resumed else self._map_size)
         except (lmdb.Error, OSError) as fault:
             self._folder.drop()
             self._folder.release()
             raise self._folder.not_made(getattr(fault, "strerror", None) or fault) from None
         self._key_limit: int = self._environment.max_key_size()
+        if resumed:
+            self._map_size = self._environment.info()["map_size"]
+            with self._environment.begin() as transaction:
+                self.written = list(transaction.cursor().iternext(keys=True, values=False))
         return self
+
+    def _opened(self, map_size: int) -> Any:
+        """map_size: 0 for the file's own."""
+        # Synced once, at the end: until then the folder bears another name and counts for nothing.
+        return lmdb.open(self._folder.partial, map_size=map_size, lock=False, sync=False)
+
+    def _in_partial(self, name: str) -> str:
+        return os.path.join(self._folder.partial, name)
+
+    def _is_ours(self) -> bool:
+        """Whether what a process left in the folder is a part of this job."""
+        if not self._job or not os.path.isfile(self._in_partial(DATA_FILE)):
+            return False
+        try:
+            with open(self._in_partial(JOB_FILE), encoding="utf-8") as file:
+                return file.read() == self._job
+        except (OSError, UnicodeDecodeError):
+            return False
 
     def put(self, key: bytes, value: bytes) -> None:
         """Add a record."""
@@ -68,6 +100,11 @@ class LmdbWriter:
         while not self._fits():
             self._map_size *= 2
             self._environment.set_mapsize(self._map_size)
+        if self._job and self._batch:
+            # What LMDB writes to the empty parts of pages is left from earlier ones, which a process that goes on
+            # has not had.
+            self._environment.close()
+            self._environment = self._opened(self._map_size)
         self._batch.clear()
         self._bytes = 0
 
@@ -102,12 +139,15 @@ class LmdbWriter:
             raise self._folder.not_written(trouble) from None
         finally:
             self._environment.close()
-            if not placed:
+            kept = self._job and kind is not None and issubclass(kind, KeyboardInterrupt)
+            if not placed and not kept:
                 self._folder.drop()
             self._folder.release()
 
     def _put_in_place(self) -> None:
         path, partial = self._folder.path, self._folder.partial
+        if self._job:
+            os.unlink(self._in_partial(JOB_FILE))
         if not os.path.isdir(path):
             self._folder.put_in_place()
             return

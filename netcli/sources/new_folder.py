@@ -43,8 +43,11 @@ class NewFolder:
             if not os.path.isdir(self.path) or not all(map(self._is_own, os.listdir(self.path))):
                 raise DataError(f"{self._shown} exists and is not {self._what}; it is left alone")
 
-    def begin(self) -> None:
-        """Make the folder to build in, for this process alone; what a killed one left is cleared away."""
+    def begin(self, is_resumed: Callable[[], bool] = lambda: False) -> bool:
+        """Make the folder to build in, for this process alone; what a killed one left is cleared away.
+
+        is_resumed: whether that is to be gone on with instead, which is returned.
+        """
         try:
             os.makedirs(self.partial, exist_ok=True)
             self._descriptor = os.open(self.partial, os.O_RDONLY)
@@ -58,6 +61,8 @@ class NewFolder:
             found = os.listdir(self.partial)
             if not all(map(self._is_own, found)):
                 raise FileExistsError(errno.EEXIST, f"{self.partial} holds other files and is left alone")
+            if found and is_resumed():
+                return True
             for name in found:
                 _remove(os.path.join(self.partial, name))
         except OSError as fault:
@@ -69,6 +74,7 @@ class NewFolder:
                 os.rmdir(self.partial)
             self.release()
             raise
+        return False
 
     def not_made(self, why: object) -> DataError:
         return DataError(f"{self._shown} can't be made: {why}")

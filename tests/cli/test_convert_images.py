@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from databases import make_images, make_list, needs_leveldb
 from netcli.arrays.resize import resize
@@ -18,6 +19,7 @@ from netcli.prototxt import schema
 from netcli.sources.database import open_database
 from netcli.sources.datum import read_datum
 from netcli.sources.image_file import decode_image
+from netcli.sources.image_records import FITS, Recipe, fitted
 
 
 def convert(*arguments):
@@ -181,6 +183,9 @@ def test_a_leveldb_holds_the_same_records_by_the_same_rules(folder):
     ("options", "sentence"),
     [
         (["--resize-width", "5"], "--resize-width and --resize-height go together"),
+        (["--size", "0"], "'0' is not like 256 or 256x320"),
+        (["--size", "5", "--short-side", "5"], "--size and --short-side exclude each other"),
+        (["--max-bad", "few"], "'few' is neither a number of images nor a percentage"),
         (["--encode-type", "gif"], "--encode-type is one of jpg, jpeg, png"),
         (["--backend", "bsddb"], "'bsddb' is not one of 'lmdb', 'leveldb'"),
     ],
@@ -194,15 +199,15 @@ def test_options_that_do_not_fit(folder, options, sentence):
 def test_the_order_does_not_depend_on_which_image_is_decoded_first(folder, monkeypatch):
     from netcli.cli import convert_images
 
-    read = convert_images.read_image
+    make = convert_images.make_record
 
-    def slow(file, color):
-        time.sleep(0.02 if Path(file).name == "0.png" else 0)
-        return read(file, color)
+    def slow(images, index, *others):
+        time.sleep(0.02 if index == 0 else 0)
+        return make(images, index, *others)
 
-    monkeypatch.setattr(convert_images, "read_image", slow)
-    monkeypatch.setattr(convert_images, "AHEAD", 3)
-    run(folder)
+    monkeypatch.setattr(convert_images, "make_record", slow)
+    monkeypatch.setattr(convert_images, "CHUNK", 1)
+    run(folder, "--workers", 3)
     assert [key for key, _ in records(folder / "db")] == [b"%08d_%d.png" % (i, i) for i in range(5)]
 
 
@@ -217,25 +222,201 @@ def test_a_fault_is_one_sentence_and_status_2(folder):
     assert done.stderr == f"netcli: {folder}/no.txt can't be read: No such file or directory\n"
 
 
-def test_an_interrupt_leaves_nothing(folder):
-    (folder / "list.txt").write_text("0.png 1\n" * 200000)
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "netcli",
-            "convert-images",
-            f"{folder}/photos/",
-            str(folder / "list.txt"),
-            str(folder / "db"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+def start(folder, *options):
+    """The command as a process of its own."""
+    command = [sys.executable, "-m", "netcli", "convert-images", f"{folder}/photos/", str(folder / "list.txt")]
+    return subprocess.Popen(
+        [*command, str(folder / "db"), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 20
-    while not (folder / "db.partial").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    assert sorted(os.listdir(folder)) == ["list.txt", "photos"]
+
+
+def unfinished(folder):
+    """Bytes of what there is of the database."""
+    file = folder / "db.partial" / "data.mdb"
+    return file.stat().st_size if file.exists() else 1 << 15  # that of an empty one, at most
+
+
+def after_a_commit(folder, process, before=1 << 15):
+    """Wait until more records are in the unfinished database, or all."""
+    while unfinished(folder) <= before and process.poll() is None:
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def many(folder):
+    """A list of 9,000 images, some of which can't be read."""
+    (folder / "photos" / "bad.png").write_bytes(b"no image")
+    lines = [f"{'bad' if i % 1700 == 5 else i % 5}.png {i}\n" for i in range(9000)]
+    (folder / "list.txt").write_text("".join(lines))
+    return folder
+
+
+def test_killed_or_interrupted_it_goes_on_to_the_same_bytes(many):
+    run(many, "--max-bad", "1%", "--workers", "1")
+    whole = (many / "db" / "data.mdb").read_bytes()
+    shutil.rmtree(many / "db")
+    for number, blow in enumerate((signal.SIGKILL, signal.SIGINT, signal.SIGKILL)):
+        before = unfinished(many)
+        process = start(many, "--max-bad", "1%", "--workers", str(1 + number))
+        after_a_commit(many, process, before)
+        process.send_signal(blow)
+        out, err = process.communicate()
+        if process.returncode == 0:  # it was faster
+            break
+        if blow == signal.SIGINT:
+            assert process.returncode == 130
+            assert f"{many}/db is not finished; the same command goes on where it was\n" in err
+    if not (many / "db").exists():
+        process = start(many, "--max-bad", "1%", "--report", str(many / "bad.txt"))
+        out, err = process.communicate()
+        assert (process.returncode, err) == (0, "")
+        assert out.startswith(f"{many}/db: 8994 records; 6 of 9000 images (")
+        assert len((many / "bad.txt").read_text().splitlines()) == 6
+    assert (many / "db" / "data.mdb").read_bytes() == whole
+    assert not (many / "db.partial").exists()
+
+
+def test_another_job_begins_anew(many):
+    process = start(many, "--skip-unreadable")
+    after_a_commit(many, process)
+    process.kill()
+    process.communicate()
+    run(many, "--skip-unreadable", "--gray")
+    assert len(records(many / "db")) == 8994
+    assert read_datum(records(many / "db")[0][1])[0].shape == (1, 4, 6)
+
+
+def test_the_same_bytes_by_any_number_of_workers(many):
+    made = []
+    for workers in (1, 2, 5):
+        run(many, "--skip-unreadable", "--force", "--workers", workers, "--verify")
+        made.append((many / "db" / "data.mdb").read_bytes())
+    assert made[0] == made[1] == made[2]
+
+
+def test_more_bad_images_than_may_be(many):
+    with pytest.raises(DataError, match=r"6 of 9000 images \(.* and 3 more\) are unreadable, and .*db was not made"):
+        run(many, "--max-bad", 5)
+    assert not (many / "db").exists()
+    assert "6 of 9000 images" in run(many, "--max-bad", "0.1%").output
+    (many / "list.txt").write_text("bad.png 1\n" * 5000)
+    with pytest.raises(DataError, match=r"101 of \d+ images"):  # it does not go on for hours
+        run(many, "--force")
+
+
+# -- where images are from
+
+
+def classes(folder, images):
+    for i, name in enumerate(["cat", "dog", "cat", "eel/young", "dog"]):
+        (folder / "set" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "photos" / f"{i}.png", folder / "set" / name / f"{i}.png")
+    (folder / "set" / "readme.txt").write_text("no image")
+    return folder / "set"
+
+
+KEYS = [b"00000000_cat/0.png", b"00000001_cat/2.png", b"00000002_dog/1.png", b"00000003_dog/4.png"]
+KEYS.append(b"00000004_eel/young/3.png")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar", "gztar"])
+def test_a_folder_for_each_class(folder, images, kind):
+    root = classes(folder, images)
+    if kind != "folder":
+        root = shutil.make_archive(str(folder / "archive"), kind, root)
+    result = convert(root, folder / "db")
+    assert result.output == f"{folder}/db: 5 records of 3 classes\n"
+    assert (folder / "db.labels.txt").read_text() == "cat\ndog\neel/young\n"
+    made = records(folder / "db")
+    assert [key for key, _ in made] == KEYS
+    for (_, value), label, number in zip(made, (0, 0, 1, 1, 2), (0, 2, 1, 4, 3), strict=True):
+        image, found = read_datum(value)
+        assert found == label
+        np.testing.assert_array_equal(image, images[number])
+
+
+def test_a_list_of_an_archive_s_members(folder, images):
+    archive = shutil.make_archive(str(folder / "archive"), "zip", folder / "photos")
+    (folder / "list.txt").write_text("3.png 7\nnone.png 1\n")
+    output = convert(archive, folder / "list.txt", folder / "db", "--skip-unreadable").output
+    assert f"({folder}/list.txt:2: {archive} has no none.png)" in output
+    np.testing.assert_array_equal(read_datum(records(folder / "db")[0][1])[0], images[3])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: folder / "photos", "has no folders with images, one for each class"),
+        (lambda folder: folder / "none", "none is no folder"),
+        (lambda folder: _written(folder / "a.zip", b"PK nothing"), "a.zip can't be read as a zip archive"),
+        (lambda folder: _written(folder / "a.tar", b"nothing"), "a.tar can't be read as a tar archive"),
+        (lambda folder: _loose(folder), "images in no class, such as 1.png"),
+    ],
+)
+def test_what_is_no_set_of_classes(folder, make, sentence):
+    with pytest.raises(DataError, match=sentence):
+        convert(make(folder), folder / "db")
+
+
+def _written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def _loose(folder):
+    (folder / "photos" / "a").mkdir()
+    shutil.move(folder / "photos" / "0.png", folder / "photos" / "a")
+    return folder / "photos"
+
+
+# -- sizes and forms
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        (["--short-side", 8], (3, 8, 12)),
+        (["--size", 5], (3, 5, 5)),
+        (["--size", "5x9"], (3, 5, 9)),
+        (["--size", "8x8", "--fit", "crop"], (3, 8, 8)),
+        (["--size", "9x3", "--fit", "pad"], (3, 9, 3)),
+    ],
+)
+def test_sizes(folder, images, options, shape):
+    run(folder, *options)
+    made = read_datum(records(folder / "db")[1][1])[0]
+    assert made.shape == shape
+    if "crop" in options:
+        np.testing.assert_array_equal(made, resize(images[1], 8, 12)[:, :, 2:10])
+    if "pad" in options:
+        np.testing.assert_array_equal(made[:, 3:5], resize(images[1], 2, 3))
+        assert made[:, :3].max() == made[:, 5:].max() == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(*[st.integers(1, 50)] * 4, st.sampled_from(FITS))
+def test_any_fit_gives_the_size_wanted(height, width, wanted_height, wanted_width, fit):
+    image = np.zeros((1, height, width), np.uint8)
+    assert fitted(image, Recipe(size=(wanted_height, wanted_width), fit=fit)).shape == (1, wanted_height, wanted_width)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_as_the_exif_data_say(folder, orientation):
+    from PIL import Image, ImageOps
+
+    pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels.save(folder / "photos" / "0.png", exif=exif)
+    run(folder, "--orient")
+    with Image.open(folder / "photos" / "0.png") as file:
+        want = np.asarray(ImageOps.exif_transpose(file)).transpose(2, 0, 1)[::-1]
+    np.testing.assert_array_equal(read_datum(records(folder / "db")[0][1])[0], want)
+
+
+def test_the_quality_of_what_is_encoded_anew(folder):
+    sizes = []
+    for quality in (20, 90):
+        run(folder, "--force", "--encode-type", "jpg", "--quality", quality, "--size", "64")
+        sizes.append(len(schema.Datum.FromString(records(folder / "db")[0][1]).data))
+    assert sizes[0] < sizes[1]
