@@ -126,6 +126,12 @@ def test_deploy_is_train_val_without_its_data(name):
     assert layers(read_net(str(MODELS / name)), TEST) == layers(train_val, TEST)
 
 
+@pytest.mark.parametrize("phase", [TRAIN, TEST], ids=["train", "test"])
+def test_the_augmented_net_is_the_plain_one_behind_its_data(phase):
+    nets = [read_net(str(MODELS / "cifar10" / f"train_val{end}.prototxt")) for end in ("", "_augmented")]
+    assert layers(nets[0], phase) == layers(nets[1], phase)
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_solver_names_its_own_folder(folder):
     for path in (MODELS / folder).glob("solver*.prototxt"):
