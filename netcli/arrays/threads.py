@@ -36,6 +36,7 @@ VARIABLES = (
 SPINS = "3000"
 
 _wanted: int | None = None  # what set_threads was told
+_of_data: int | None = None  # what set_data_threads was told
 _openmp: Callable[[int], None] | None = None  # OpenMP's omp_set_num_threads, once oneDNN is loaded
 _numba: Callable[[int], None] | None = None  # the like for numba's kernels, once they have threads
 _blas: Any = None  # threadpoolctl's hold on BLAS
@@ -54,6 +55,17 @@ def thread_count() -> int:
         return _wanted
     by_variable = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(by_variable) if by_variable.isdigit() and int(by_variable) > 0 else usable_cpus()
+
+
+def data_threads() -> int | None:
+    """Threads that make a batch, as set; None: a data layer's own word, or as many as compute."""
+    return _of_data
+
+
+def set_data_threads(count: int | None) -> None:
+    """Let data layers made from now on take so many threads for a batch."""
+    global _of_data
+    _of_data = count
 
 
 def set_threads(count: int | None) -> None:

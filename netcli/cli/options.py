@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from netcli.arrays.threads import set_data_threads
 from netcli.augment.views import Views
 from netcli.errors import NetcliError
 
@@ -84,6 +85,19 @@ precision_option = click.option(
     help="bf16: convolutions and inner products multiply bfloat16 numbers.  Default: the solver's, or f32.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
+
+
+def _data_threads(ctx: click.Context, param: click.Parameter, count: int | None) -> None:  # noqa: ARG001
+    set_data_threads(count)
+
+
+data_threads_option = click.option(
+    "--data-threads",
+    type=click.IntRange(min=1),
+    expose_value=False,
+    callback=_data_threads,
+    help="That decode and transform images.  Default: the data layer's threads, or as many as compute.",
+)
 gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
 python_option = click.option(
     "--allow-python", is_flag=True, callback=_with_caffe, help="Let Python layers of the net run their code."

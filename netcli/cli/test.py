@@ -13,6 +13,7 @@ from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.augment.views import Views
 from netcli.cli.options import (
+    data_threads_option,
     engine_option,
     gpu_option,
     level_option,
@@ -54,6 +55,7 @@ ITERATIONS = 50  # Caffe's default
 @engine_option
 @precision_option
 @threads_option
+@data_threads_option
 @gpu_option
 @python_option
 @click.option("--batches", "each", is_flag=True, help="Print the outputs of every batch too.")

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import click
 
 from netcli.cli import table
-from netcli.cli.options import engine_option, level_option, precision_option, python_option, stage_option
+from netcli.cli.options import (
+    data_threads_option,
+    engine_option,
+    level_option,
+    precision_option,
+    python_option,
+    stage_option,
+)
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST
 from netcli.net import Net
@@ -35,6 +42,7 @@ class Times:
 @level_option
 @stage_option
 @engine_option
+@data_threads_option
 @precision_option
 @input_option
 @python_option

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from netcli.cli.options import (
+    data_threads_option,
     engine_option,
     gpu_option,
     level_option,
@@ -59,6 +60,7 @@ NEWEST = "newest"
 @engine_option
 @precision_option
 @threads_option
+@data_threads_option
 @gpu_option
 @python_option
 @click.option("--sigint-effect", type=click.Choice(EFFECTS), default="stop", show_default=True)

@@ -15,12 +15,13 @@ import numpy as np
 
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of, size_text, view
-from netcli.arrays.threads import thread_count
+from netcli.arrays.threads import data_threads, thread_count
 from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
 from netcli.snapshots import read_blob
+from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction
 from netcli.sources.prefetch import Prefetch
 
@@ -78,6 +79,11 @@ class _MisfitError(Exception):
     def __init__(self, record: Record, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.record, self.message, self.field = record, message, field
+
+
+def cache_of(param: Any) -> ImageCache | None:
+    """The cache that a layer's message asks for."""
+    return ImageCache(param.cache_mib << 20) if param.cache else None
 
 
 class BatchLayer(Layer):
@@ -147,7 +153,8 @@ class BatchLayer(Layer):
         try:
             epoch, index = divmod(self._first, len(self.source))
             record = self._records(epoch, index, 1, 0)[0]
-            _, self._image_shape = self._in_turn(self._decoded, record)
+            (image, _), self._image_shape = self._in_turn(self._decoded, record)
+            self._cached_nbytes = len(self.source) * image.nbytes if getattr(self.p, "cache", False) else 0
         except NetcliError:
             self.close()
             raise
@@ -155,7 +162,7 @@ class BatchLayer(Layer):
     def _workers(self) -> int:
         """Threads that decode and transform the records of a batch."""
         has = "threads" in self.p.DESCRIPTOR.fields_by_name and self.p.HasField("threads")
-        return (self.p.threads if has else 0) or thread_count()
+        return data_threads() or (self.p.threads if has else 0) or thread_count()
 
     def make_transform(self) -> Transform:
         """What is done to each image after it was read."""
@@ -226,10 +233,11 @@ class BatchLayer(Layer):
 
     @property
     def ahead_nbytes(self) -> int:
-        """Memory of the batches made ahead, and of the one that is being handed over."""
+        """Memory of the batches made ahead, of the one that is being handed over, and of images that are kept."""
         batches: int = self.param.data_param.prefetch + 1
         of_image = count_of(self._image_shape) + 1  # and its label
-        return batches * self.batch_size * of_image * int(np.dtype(self.dtype).itemsize)
+        kept = min(self._cached_nbytes, self.p.cache_mib << 20) if self._cached_nbytes else 0
+        return batches * self.batch_size * of_image * int(np.dtype(self.dtype).itemsize) + kept
 
     def position(self) -> int:
         return self._feed.position

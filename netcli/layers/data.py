@@ -10,10 +10,11 @@ from typing import Any
 
 from netcli.errors import DataError, NetcliError
 from netcli.layers.base import layer
-from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.batches import BatchLayer, Source, cache_of
 from netcli.layers.record_order import RecordOrder
 from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
 from netcli.sources.datum import read_datum
+from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction
 
 log = logging.getLogger("netcli")
@@ -37,7 +38,10 @@ class Data(BatchLayer):
             rand_skip     has no effect, as in Caffe
             scale, mean_file, crop_size, mirror   likewise: they stand in transform_param now
             threads       (NVCaffe) that decode and transform images; 0 (default): as many as compute
-            parser_threads, cache, precache   change nothing
+            cache         (NVCaffe) keep decoded images in memory, up to cache_mib (ours, default 1024); that pays for
+                          encoded ones, others are in the system's own cache
+            shuffle_window   (ours) with shuffle: records that stay together, in random order, as do the windows
+            parser_threads, precache   change nothing
     """
 
     fork_fields = ("shuffle", "threads", "parser_threads", "cache", "precache")
@@ -52,7 +56,8 @@ class Data(BatchLayer):
         color = True if self.p.force_encoded_color else self.transform.color
         reader = open_database(path, BACKENDS[self.p.backend])
         seed = self.context.seed if self.p.shuffle else None
-        return Records(reader, color, RecordOrder(len(reader), seed, f"shuffle {self.name}"))
+        order = RecordOrder(len(reader), seed, f"shuffle {self.name}", self.p.shuffle_window)
+        return Records(reader, color, order, cache_of(self.p))
 
     def _tell_of_another_kind(self, path: str) -> None:
         wanted = BACKENDS[self.p.backend]
@@ -70,8 +75,10 @@ class Data(BatchLayer):
 class Records:
     """The records of a database as a source."""
 
-    def __init__(self, reader: Database, color: bool | None, order: RecordOrder) -> None:
-        self._reader = reader
+    def __init__(
+        self, reader: Database, color: bool | None, order: RecordOrder, cache: ImageCache | None = None
+    ) -> None:
+        self._reader, self._cache = reader, cache
         self._color = color
         self._order = order
 
@@ -83,6 +90,11 @@ class Records:
         return number, *self._reader.view(number)
 
     def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+        if self._cache is not None:
+            return self._cache.get(fetched[0], lambda: self._decoded(fetched, None))
+        return self._decoded(fetched, reduction)
+
+    def _decoded(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
         number, key, value = fetched
         try:
             return read_datum(value, self._color, reduction)

@@ -12,8 +12,9 @@ from netcli.arrays import random
 from netcli.arrays.resize import resize
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
-from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.batches import BatchLayer, Source, cache_of
 from netcli.layers.record_order import RecordOrder
+from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction, read_image
 from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list
 
@@ -34,7 +35,9 @@ class ImageData(BatchLayer):
             rand_skip               the first images, fewer than this by a draw, are passed over once
             scale, mean_file, crop_size, mirror   have no effect, as in Caffe: they stand in transform_param now
             threads                 (NVCaffe) that read and transform images; 0 (default): as many as compute
-            cache, precache   change nothing
+            cache                   (NVCaffe) keep decoded images in memory, up to cache_mib (ours, default 1024)
+            shuffle_window          (ours) with shuffle: images that stay together, in random order, as do the windows
+            precache                changes nothing
 
     That every file is there is checked at the beginning; one that can't be decoded is named when its turn comes.
     """
@@ -56,8 +59,8 @@ class ImageData(BatchLayer):
         if missing:
             raise DataError(f"{images.file}: {named(missing, len(files), 'image')} not there")
         seed = self.context.seed if self.p.shuffle else None
-        order = RecordOrder(len(files), seed, f"shuffle {self.name}")
-        return Images(images, files, bool(self.p.is_color), (height, width), order)
+        order = RecordOrder(len(files), seed, f"shuffle {self.name}", self.p.shuffle_window)
+        return Images(images, files, bool(self.p.is_color), (height, width), order, cache_of(self.p))
 
     def skip(self, count: int) -> int:
         if not self.p.rand_skip:
@@ -73,8 +76,15 @@ class Images:
     """The images of a list as a source."""
 
     def __init__(
-        self, images: ImageList, files: list[str], color: bool, size: tuple[int, int], order: RecordOrder
+        self,
+        images: ImageList,
+        files: list[str],
+        color: bool,
+        size: tuple[int, int],
+        order: RecordOrder,
+        cache: ImageCache | None,
     ) -> None:
+        self._cache = cache
         self._images = images
         self._files = files
         self._color = color
@@ -88,7 +98,11 @@ class Images:
         return self._order(epoch, index)
 
     def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
-        entry: int = fetched
+        if self._cache is not None:
+            return self._cache.get(fetched, lambda: self._decoded(fetched, None))
+        return self._decoded(fetched, reduction)
+
+    def _decoded(self, entry: int, reduction: Reduction | None) -> tuple[Any, int]:
         try:
             image = read_image(self._files[entry], self._color, reduction=None if self._size[0] else reduction)
         except DataError as fault:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from databases import SHARED, DataRun, make_database, make_images, make_lmdb, needs_leveldb, needs_shared
+from netcli.arrays.threads import set_data_threads
 from netcli.errors import NetcliError
+from netcli.layers import data as data_module
 from netcli.sources.database import LEVELDB
 from netcli.sources.datum import write_datum, write_encoded_datum
 from netcli.sources.image_file import encode_image
@@ -195,3 +197,49 @@ def test_records_of_caffe_in_caffe_s_order():
     with DataRun(data(SHARED / "golden" / "solvers" / "lmdb", 64, transform="scale: 0.00390625")) as run:
         assert run.top[0].shape == (64, 1, 28, 28)
         assert run.labels()[:10] == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as MNIST begins
+
+
+def test_shuffled_in_windows_records_that_follow_each_other_stay_near(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(100)[:, :1, :2, :2])
+    more = "shuffle: true shuffle_window: 10 backend: LMDB"
+    with DataRun(data(path, 100, more), seed=3) as run:
+        epochs = [run.labels(), run.labels()]
+    for order in epochs:
+        assert sorted(order) == list(range(100))
+        windows = [{int(label) // 10 for label in order[first : first + 10]} for first in range(0, 100, 10)]
+        assert all(len(window) == 1 for window in windows)
+        assert [window.pop() for window in windows] != list(range(10))
+        assert any(order[first : first + 10] != sorted(order[first : first + 10]) for first in range(0, 100, 10))
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("mib", [0, 1])
+def test_images_that_are_kept_are_decoded_once(tmp_path, monkeypatch, mib):
+    images = make_images(6, (3, 20, 20))
+    with LmdbWriter(str(tmp_path / "db")) as database:
+        for i, image in enumerate(images):
+            database.put(b"%d" % i, write_encoded_datum(encode_image(image, "png"), i))
+    decoded = []
+    read = data_module.read_datum
+    monkeypatch.setattr(data_module, "read_datum", lambda *given: decoded.append(1) or read(*given))
+    more = f"backend: LMDB cache: true cache_mib: {mib}"
+    with DataRun(data(tmp_path / "db", 6, more)) as run:
+        for _ in range(3):
+            np.testing.assert_array_equal(run.forward()[0], images)
+    assert (len(decoded) == 6) == (mib == 1)
+
+
+def test_threads_by_the_command_line_count_more_than_the_layer_s(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(40))
+    made = []
+    for own, given in ((1, None), (3, None), (1, 2)):
+        set_data_threads(given)
+        try:
+            text = data(path, 40, f"backend: LMDB threads: {own}", "mirror: true crop_size: 2")
+            with DataRun(text) as run:
+                assert run.layer._workers() == (given or own)
+                made.append(run.forward()[0].copy())
+        finally:
+            set_data_threads(None)
+    np.testing.assert_array_equal(made[0], made[1])
+    np.testing.assert_array_equal(made[0], made[2])
