@@ -4,6 +4,7 @@
 
 jpeg  JPEG files to 224x224: a random part resized, a flip, mean and deviation; all cores
 raw   records of a database of 256x256 pixels, which is made here, to 224x224: a crop, a flip, PCA jitter; one core
+train AlexNet's training iterations with images in memory, and from that database; all cores
 
 The sides take turns, as in tools.bench; before each a few batches are taken that are not counted, since every side
 makes some ahead.  PyTorch's is a DataLoader over torchvision's transforms on Pillow, with a worker for each core;
@@ -39,7 +40,9 @@ def started(module: str, arguments: list[str], python: str) -> ProcessSide | str
         return str(fault)
 
 
-def compare(starts: Mapping[str, tuple[str, list[str], str]], turns: int) -> tuple[list[str], list[str]]:
+def compare(
+    starts: Mapping[str, tuple[str, list[str], str]], turns: int, ahead: int = AHEAD
+) -> tuple[list[str], list[str]]:
     """starts: module, arguments and Python of each side.  Gives the table's lines, and versions."""
     sides: dict[str, ProcessSide] = {}
     lines, versions = [], []
@@ -53,13 +56,13 @@ def compare(starts: Mapping[str, tuple[str, list[str], str]], turns: int) -> tup
     if not sides:
         return lines, versions
     first = next(iter(sides))
-    steps = AHEAD
+    steps = ahead
     while sides[first].turn(steps) < SECONDS:
         steps *= 2
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(turns):
         for name, side in sides.items():
-            side.turn(AHEAD)
+            side.turn(ahead)
             rates[name].append(BATCH * steps / side.turn(steps))
     for side in sides.values():
         side.close()
@@ -91,9 +94,16 @@ def main() -> None:
             jpeg["torch DataLoader, Pillow"] = ("pipeline_torch", [str(images), str(len(cores))], given.torch_python)
         if given.dali_python:
             jpeg["DALI on the CPU"] = ("pipeline_dali", [str(images), str(len(cores))], given.dali_python)
+        training = {
+            "in memory": ("pipeline_training", ["memory", ""], here),
+            "from the database": ("pipeline_training", ["database", str(database)], here),
+        }
         os.environ["OMP_NUM_THREADS"] = str(len(cores))
         found, versions = compare(jpeg, given.turns)
         lines += ["", f"jpeg, {len(cores)} cores: {len(images.read_text().splitlines())} files over and over", *found]
+        found, more = compare(training, given.turns, ahead=1)
+        versions += more
+        lines += ["", f"train, {len(cores)} cores: AlexNet, batch {BATCH}", *found]
         os.sched_setaffinity(0, cores[:1])
         os.environ["OMP_NUM_THREADS"] = "1"
         raw = {
