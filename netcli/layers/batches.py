@@ -202,21 +202,20 @@ class BatchLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         before = self.epoch()
         batch = self._feed.next()
-        done = self._given
-        self._given = None
         for blob, array in zip(top, (batch.data, batch.labels), strict=False):
             if blob.shape != array.shape:
                 self._image_shape = array.shape[1:]
                 blob.reshape(array.shape)
         if batch.data.nbytes >= HANDED_OVER and top[0].take_memory(batch.flat):
+            if self._given is not None:
+                self._free.append(self._given)
             self._given = batch
         else:
+            self._given = None  # the memory of one that was given stays the top's: it may be what is copied to
             top[0].data[...] = batch.data
             self._free.append(batch)
         if len(top) > 1:
             top[1].data[...] = batch.labels
-        if done is not None:
-            self._free.append(done)
         for _ in range(self.epoch() - before):
             log.info("Restarting data prefetching from start.")
 

@@ -142,3 +142,26 @@ def test_faults_are_found_at_set_up(tmp_path, database):
     assert fault(data(database, 1, f"mean_file: '{tmp_path}/text'")).startswith(
         f"transform_param.mean_file: mean_file {tmp_path}/text: is not a blob file, or damaged"
     )
+
+
+def test_the_memory_that_a_program_looks_at_is_never_loaded_into(tmp_path):
+    """It was a batch's, until the program looked."""
+    images = make_images(4, (3, 320, 300))
+    with DataRun(data(make_lmdb(tmp_path / "db", images), 1, prefetch=1)) as run:
+        run.layer.forward([], run.top)
+        seen = run.top[0].show_data()
+        run.layer.forward([], run.top)
+        for position in (2, 3):
+            run.layer._load(position)  # as a thread does while the net computes
+        np.testing.assert_array_equal(seen[0], images[1])
+
+
+def test_the_memory_of_a_large_batch_that_a_small_one_is_copied_to_is_never_loaded_into(tmp_path):
+    large, small = make_images(3, (3, 320, 300)), make_images(1, (3, 20, 30))[0]
+    path = make_lmdb(tmp_path / "db", [large[0], small, large[1], large[2]])
+    with DataRun(data(path, 1, prefetch=1)) as run:
+        for _ in range(2):
+            run.layer.forward([], run.top)
+        for position in (2, 3):
+            run.layer._load(position)
+        np.testing.assert_array_equal(run.top[0].data[0], small)
