@@ -31,6 +31,8 @@ def ops_of(solver: Document | None, engine: str, wanted: str | None = None, of_r
     try:
         return Ops(engine, precision=precision_of(solver.message, of_run))
     except NetcliError as fault:
+        if not solver.message.HasField("precision"):
+            raise NetcliError(f"the run that is resumed goes on by --precision f32 alone: {fault.message}") from None
         raise fault.at(solver.lines.find("precision")) from None
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from netcli.arrays.ops import Ops
 from netcli.arrays.plain.bfloat16 import rounded
 from netcli.errors import NetcliError
 from netcli.prototxt import parse, schema
@@ -92,6 +93,22 @@ def test_a_processor_without_it_is_told_with_the_line(project, netcli, monkeypat
     assert err.startswith(f"netcli: {project.solver}:{line}: precision bf16 would be slower than f32 here: ")
     status, _, err = netcli("train", project.solver, "--precision", "bf16")
     assert (status, err.partition("precision bf16 would")[0]) == (2, "netcli: --precision bf16: ")
+
+
+def test_a_processor_without_it_is_told_of_a_run_that_had_it(project, netcli, monkeypatch):
+    status, err, _ = train(netcli, project, "--precision", "bf16")
+    assert (status, err) == (0, "")
+    made = Ops.__init__
+
+    def refuse(ops, engine, choices=None, precision="f32"):
+        if precision == "bf16":
+            raise NetcliError("precision bf16 would be slower than f32 here: no such instructions")
+        made(ops, engine, choices, precision)
+
+    monkeypatch.setattr(Ops, "__init__", refuse)
+    status, err, _ = train(netcli, project, "--resume", f"{project.prefix}_iter_5.solverstate")
+    assert status == 2
+    assert err.startswith("netcli: the run that is resumed goes on by --precision f32 alone: precision bf16 would be")
 
 
 def test_without_a_word_of_the_solver():
