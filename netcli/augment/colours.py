@@ -19,7 +19,7 @@ import numpy as np
 from netcli.arrays import pixels
 from netcli.augment.draws import happens, normals, order, uniform
 from netcli.augment.statistics import IMAGENET_AXES, IMAGENET_STD, read_color_statistics
-from netcli.augment.steps import Step
+from netcli.augment.steps import Step, check_bounds
 from netcli.errors import NetcliError
 
 Change = tuple[str, Callable[[Any], Any]]  # in words, and what it makes of an image
@@ -69,6 +69,9 @@ def _check_distortion(param: Any) -> None:
     for name in ("prob", "brightness", "contrast", "hue", "saturation", "random_order", "all_effects"):
         if param.HasField(name):
             raise NetcliError(f"distort_param.{name} is known but not computed", field=f"{field}.{name}")
+    chances = ("brightness_prob", "contrast_prob", "saturation_prob", "hue_prob", "random_order_prob")
+    bounds = dict.fromkeys(chances, (0, 1))
+    check_bounds(param, field, **bounds, brightness_delta=(0, 255), hue_delta=(0, 180))
     for name in ("contrast", "saturation"):
         low, high = getattr(param, f"{name}_lower"), getattr(param, f"{name}_upper")
         if getattr(param, f"{name}_prob") > 0 and not 0 <= low <= high:
@@ -104,11 +107,8 @@ def _distortions(param: Any) -> Callable[[Any], Iterator[Change]]:
 
 
 def _check_jitter(param: Any) -> None:
-    field = "transform_param.color_jitter"
-    for name in ("brightness", "contrast", "saturation", "hue"):
-        value, limit = getattr(param, name), 0.5 if name == "hue" else 1e6
-        if not 0 <= value <= limit:
-            raise NetcliError(f"{name} {value:g} must be in 0 .. {limit:g}", field=f"{field}.{name}")
+    factors = dict.fromkeys(("brightness", "contrast", "saturation"), (0, 1e6))
+    check_bounds(param, "transform_param.color_jitter", **factors, hue=(0, 0.5), prob=(0, 1))
 
 
 def _jitters(param: Any) -> Callable[[Any], Iterator[Change]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from netcli.arrays.layout import Shape
+from netcli.errors import NetcliError
 
 BLOCK = 4  # random words that are drawn at a time
 
@@ -28,3 +29,11 @@ class Step(NamedTuple):
     describe: Callable[[Any, Shape], str]
     shape: Callable[[Shape, Any], Shape] | None = None
     reducible: Callable[[Any, int, int], float] | None = None
+
+
+def check_bounds(param: Any, field: str, **bounds: tuple[float, float]) -> None:
+    """Raise NetcliError unless each number of a message, which is at `field`, is within (least, greatest)."""
+    for name, (least, greatest) in bounds.items():
+        value = getattr(param, name)
+        if not least <= value <= greatest:  # what is not a number is not
+            raise NetcliError(f"{name} {value:g} must be in {least:g} .. {greatest:g}", field=f"{field}.{name}")

@@ -6,7 +6,7 @@ draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from netcli.arrays.ops import Ops
 from netcli.augment.colours import PCAJitter, colour_steps
 from netcli.augment.draws import happens
 from netcli.augment.sizes import padded, size_steps
-from netcli.augment.steps import BLOCK, Step
+from netcli.augment.steps import BLOCK, Step, check_bounds
 from netcli.augment.warps import warp_steps
 from netcli.errors import NetcliError, ShapeError
 
@@ -93,10 +93,8 @@ class Transform:
         pca = PCAJitter(param.pca_jitter, find) if train and param.HasField("pca_jitter") else None
         self._pca = None if pca is None else (pca, self._words("pca_jitter", pca.blocks))
         cut = param.cutout_param if train and param.HasField("cutout_param") else None
-        if cut is not None and not 0 < cut.count <= 16:
-            raise NetcliError(
-                f"cutout_param.count {cut.count} must be in 1 .. 16", field="transform_param.cutout_param"
-            )
+        if cut is not None:
+            check_bounds(cut, "transform_param.cutout_param", count=(1, 16), prob=(0, 1))
         self._cutout = None if cut is None else (cut, self._words("cutout_param", cut.count))
 
     def _check(self, param: Any) -> None:
@@ -111,12 +109,25 @@ class Transform:
             raise NetcliError("force_color and force_gray exclude each other", field="transform_param.force_gray")
         if param.pad and param.HasField("mean_file"):
             raise NetcliError("pad goes with mean_value, not with mean_file", field="transform_param.pad")
+        sizes = param.random_resize_param
+        if param.HasField("mean_file") and sizes.min_size < sizes.max_size:
+            raise NetcliError(
+                "random_resize_param goes with mean_value: a mean_file is of one size",
+                field="transform_param.random_resize_param",
+            )
 
     # -- shapes
 
-    def shape(self, image: Shape) -> Shape:
-        """The shape of a transformed image of (C, H, W); raises ShapeError where image, mean and crop do not fit."""
-        for step, _ in self._sizes:
+    def shape(self, image: Shape, dtype: Any = np.uint8) -> Shape:
+        """The shape of a transformed image of (C, H, W); raises ShapeError where image, mean and crop do not fit.
+
+        dtype: of the image
+        """
+        steps = (*self._sizes, *self._changes)
+        if steps and dtype != np.uint8:
+            name = steps[0][0].name
+            raise ShapeError(f"{name} is for images of bytes, not of {dtype}", field=f"transform_param.{name}")
+        for step, _ in steps:
             if step.name == "random_resize_param" and self.crop == (0, 0):
                 raise ShapeError("random_resize_param needs crop_size", field="transform_param.random_resize_param")
             if step.shape is not None:
@@ -212,7 +223,6 @@ class Transform:
 
         words: its row of `draws`
         """
-        self._check_bytes(image, self._changes)
         image = self.uncut(image, words)
         top, left, height, width = self._window(words, *image.shape[1:])
         if self._changes:
@@ -233,7 +243,6 @@ class Transform:
 
         words: its row of `draws`; none are needed in testing
         """
-        self._check_bytes(image, self._sizes)
         for step, places in self._sizes:
             image = step.apply(image, None if words is None else words[places])
         return padded(image, self._pad) if self._pad else image
@@ -255,11 +264,6 @@ class Transform:
     def cut(self, image: Any, top: int, left: int, mirrored: bool, out: Any) -> None:
         """For testing: a part of an `uncut` image, of the size of `out` (C, h, w), less the mean and scaled."""
         self._normalise.forward(image, top, left, mirrored, self._mean_value, out)
-
-    def _check_bytes(self, image: Any, steps: Sequence[tuple[Step, slice]]) -> None:
-        if steps and image.dtype != np.uint8:
-            name = steps[0][0].name
-            raise NetcliError(f"{name} is for images of bytes, not of {image.dtype}", field=f"transform_param.{name}")
 
     def _less(self, words: Any) -> Any:
         """What is taken off each channel."""

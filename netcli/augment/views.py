@@ -134,14 +134,14 @@ class Viewer:
                 if image.dtype != np.uint8:
                     raise NetcliError(f"images of bytes are brought to scales, not of {image.dtype}")
                 sized = resize(image, *proportional(image.shape, short))
-            self.check(sized.shape)
+            self.check(sized.shape, sized.dtype)
             uncut = self._transform.uncut(sized)
             for window in self.views.windows(uncut.shape[1:], self._transform.crop):
                 yield View((len(uncut), window.height, window.width), self._filler(uncut, window))
 
-    def check(self, image: Shape) -> None:
+    def check(self, image: Shape, dtype: Any = np.uint8) -> None:
         """Raise ShapeError where the transform does not fit an image (C, H, W) that was brought to its scale."""
-        self._transform.shape(image)
+        self._transform.shape(image, dtype)
 
     def _filler(self, uncut: Any, window: Window) -> Callable[[Any], None]:
         return lambda out: self._transform.cut(uncut, window.top, window.left, window.mirrored, out)

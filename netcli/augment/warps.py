@@ -11,8 +11,8 @@ import numpy as np
 from netcli.arrays import pixels
 from netcli.arrays.layout import Shape
 from netcli.augment.draws import happens, uniform
-from netcli.augment.steps import Step
-from netcli.errors import NetcliError
+from netcli.augment.steps import Step, check_bounds
+from netcli.errors import NetcliError, ShapeError
 
 
 def warp_steps(param: Any) -> Iterator[Step]:
@@ -31,8 +31,7 @@ def _check_affine(param: Any) -> None:
             f"min_scale {param.min_scale:g} must be above 0 and at most max_scale {param.max_scale:g}",
             field=f"{field}.min_scale",
         )
-    if not 0 <= param.max_shear < 90:
-        raise NetcliError(f"max_shear {param.max_shear:g} must be in 0 .. 90 degrees", field=f"{field}.max_shear")
+    check_bounds(param, field, prob=(0, 1), max_rotation=(0, 360), max_shear=(0, 89), max_translate=(0, 1))
 
 
 def _affine(param: Any) -> Step:
@@ -48,10 +47,6 @@ def _affine(param: Any) -> Step:
         if not happens(words[0], param.prob):
             return image
         channels, height, width = image.shape
-        if len(param.fill) not in (0, 1, channels):
-            raise NetcliError(
-                f"{len(param.fill)} fill for images of {channels} channels", field="transform_param.affine_param.fill"
-            )
         fill = np.broadcast_to(np.array(param.fill or [0], np.float32), (channels,))
         turn, shear, zoom, right, down = drawn(words)
         return pixels.warp(image, inverse_map(turn, shear, zoom, right * width, down * height, height, width), fill)
@@ -71,7 +66,14 @@ def _affine(param: Any) -> Step:
             parts.append(f"moved {right:+.0%} {down:+.0%}")
         return ", ".join(parts)
 
-    return Step("affine_param", 2, apply, describe)
+    def shape(image: Shape) -> Shape:
+        if len(param.fill) not in (0, 1, image[0]):
+            raise ShapeError(
+                f"{len(param.fill)} fill for images of {image[0]} channels", field="transform_param.affine_param.fill"
+            )
+        return image
+
+    return Step("affine_param", 2, apply, describe, shape)
 
 
 def inverse_map(turn: float, shear: float, zoom: float, right: float, down: float, height: int, width: int) -> Any:
@@ -94,6 +96,7 @@ def _blur(param: Any) -> Step:
             "that at most 100",
             field=f"{field}.min_sigma",
         )
+    check_bounds(param, field, prob=(0, 1))
 
     def sigma(words: Any) -> float:
         return uniform(words[1], param.min_sigma, param.max_sigma) if happens(words[0], param.prob) else 0.0

@@ -324,7 +324,7 @@ class BatchLayer(Layer):
         """(image, label) of a record, and the shape that the image will have."""
         image, label = self.source.decode(record.fetched, partial(self.transform.reduction, record.words))
         try:
-            return (image, label), self.transform.shape(image.shape)
+            return (image, label), self.transform.shape(image.shape, image.dtype)
         except ShapeError as fault:
             raise _MisfitError(record, f": {fault.message}", fault.field) from None
 

@@ -252,7 +252,12 @@ def test_numbers_from_words():
         ("affine_param { min_scale: 0 }", "min_scale 0 must be above 0"),
         ("affine_param { max_shear: 90 }", "max_shear 90 must be in"),
         ("blur_param { min_sigma: 3 }", "min_sigma 3 must be at least 0 and at most max_sigma 2"),
-        ("cutout_param { size: 3 count: 99 }", "cutout_param.count 99 must be in 1 .. 16"),
+        ("cutout_param { size: 3 prob: 1.5 }", "prob 1.5 must be in 0 .. 1"),
+        ("affine_param { max_translate: 1e30 }", "max_translate 1e\\+30 must be in 0 .. 1"),
+        ("affine_param { max_rotation: nan }", "max_rotation nan must be in 0 .. 360"),
+        ("blur_param { prob: -1 }", "prob -1 must be in 0 .. 1"),
+        ("distort_param { hue_prob: 1 hue_delta: 200 }", "hue_delta 200 must be in 0 .. 180"),
+        ("cutout_param { size: 3 count: 99 }", "count 99 must be in 1 .. 16"),
     ],
 )
 def test_what_can_t_be_computed(text, sentence):
@@ -265,6 +270,7 @@ def test_what_can_t_be_computed(text, sentence):
     [
         ("random_resize_param { min_size: 5 max_size: 7 }", (3, 9, 9), "random_resize_param needs crop_size"),
         ("random_resize_param { min_size: 5 max_size: 7 } crop_size: 6", (3, 9, 9), "crop_size 6 is larger"),
+        ("affine_param { fill: 1 fill: 2 }", (3, 4, 4), "2 fill for images of 3 channels"),
         ("pad: 1 crop_h: 4 crop_w: 9", (3, 4, 4), "crop_size 4x9 is larger than the image, 3x6x6"),
     ],
 )
@@ -275,4 +281,13 @@ def test_what_does_not_fit(text, shape, sentence):
 
 def test_steps_are_for_bytes():
     with pytest.raises(NetcliError, match="color_jitter is for images of bytes, not of float32"):
-        apply(transform("color_jitter { hue: 0.1 }", train=True), np.zeros((3, 4, 4), np.float32))
+        transform("color_jitter { hue: 0.1 }", train=True).shape((3, 4, 4), np.dtype(np.float32))
+
+
+def test_a_mean_image_is_of_one_size():
+    """Else it would be looked at beyond its edge, where an image is the larger one."""
+    text = 'mean_file: "mean" crop_size: 4 random_resize_param { min_size: 5 max_size: %d }'
+    mean = np.zeros((3, 5, 5), np.float32)
+    assert transform(text % 5, train=True, mean=mean).shape((3, 9, 9)) == (3, 4, 4)
+    with pytest.raises(NetcliError, match="random_resize_param goes with mean_value: a mean_file is of one size"):
+        transform(text % 7, train=True, mean=mean)
