@@ -66,7 +66,7 @@ def _affine(param: Any) -> Step:
             parts.append(f"moved {right:+.0%} {down:+.0%}")
         return ", ".join(parts)
 
-    def shape(image: Shape) -> Shape:
+    def shape(image: Shape, _words: Any) -> Shape:
         if len(param.fill) not in (0, 1, image[0]):
             raise ShapeError(
                 f"{len(param.fill)} fill for images of {image[0]} channels", field="transform_param.affine_param.fill"

@@ -232,7 +232,7 @@ class BatchLayer(Layer):
 
     @property
     def ahead_nbytes(self) -> int:
-        """Memory of the batches made ahead beside the top's, which is one more where they are large, and of images kept."""
+        """Memory of the batches made ahead (a large one that was given is the top's), and of images that are kept."""
         batches: int = self.param.data_param.prefetch
         of_image = count_of(self._image_shape) + 1  # and its label
         kept = min(self._cached_nbytes, self.p.cache_mib << 20) if self._cached_nbytes else 0
