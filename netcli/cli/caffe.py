@@ -45,7 +45,7 @@ def run(name: str, program: Program, arguments: Sequence[str]) -> int:
     also = Flag("alsologtostderr", program.logs_to_stderr, "Write log lines to stderr and to files.")
     logging_flags = glog.with_environment((*own, also, *glog.WITHOUT_EFFECT), os.environ)
     try:
-        flags = parse(arguments, (*program.flags, *logging_flags), name)
+        flags = parse(arguments, program.flags, name, logging_flags)
         if flags.wants_version:
             click.echo(f"{name} version {netcli.__version__}")
             return 0

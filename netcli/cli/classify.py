@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import math
 import os
 import re
@@ -23,6 +24,10 @@ from netcli.pycaffe.images import load_image
 from netcli.snapshots import atomic_write, check_writable
 from netcli.sources.image_file import image_size
 from netcli.training.weights import load_all_weights, split_paths
+
+SMALL = 0.25  # of an image's area: ten crops of less leave a part of it out
+
+_log = logging.getLogger("netcli")
 
 
 def _dims(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, int]:  # noqa: ARG001
@@ -86,6 +91,7 @@ def command(
     given, channels = preprocessing.arguments(net, "classify", allow_python)
     images = _Images(input_file, extension, channels)
     classifier = Classifier(net, None, image_dims, **given)
+    _tell_of_small_crops(classifier)
     check_labels(names, labels, math.prod(classifier.engine.blobs[classifier.engine.outputs[0]].shape[1:]))
     load_all_weights(classifier.engine, split_paths(weights))
     scores: list[Any] = []
@@ -96,6 +102,18 @@ def command(
             scores.append(row)
     atomic_write(output_file, lambda stream: np.save(stream, np.stack(scores)))
     click.echo(f"{output_file}: {size_text((len(scores), *scores[0].shape))}")
+
+
+def _tell_of_small_crops(classifier: Classifier) -> None:
+    """Warn where all ten crops together show little of an image."""
+    share = math.prod(classifier.crop_dims) / math.prod(classifier.image_dims)
+    if share < SMALL:
+        _log.warning(
+            "a crop of %s is %.2g %% of an image of %s; --images-dim gives images another size before they are cropped",
+            size_text(tuple(map(int, classifier.crop_dims))),
+            100 * share,
+            size_text(tuple(classifier.image_dims)),
+        )
 
 
 class _Images:

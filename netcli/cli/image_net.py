@@ -96,7 +96,7 @@ class Preprocessing:
 
 def _read_mean(path: str, channels: int) -> Any:
     """A mean in a .npy or .binaryproto file, (C,) or (C, H, W)."""
-    mean = read_npy(path) if begins_with(path, NUMPY) else read_blob(path)
+    mean = read_npy(path) if begins_with(path, NUMPY) else read_blob(path, "mean file")
     if mean.ndim == 4 and mean.shape[0] == 1:
         mean = mean[0]
     if mean.ndim not in (1, 3) or mean.shape[0] not in (1, channels) or not mean.size:

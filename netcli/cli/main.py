@@ -19,7 +19,7 @@ import click
 
 import netcli
 from netcli import cli
-from netcli.errors import NetcliError
+from netcli.errors import NetcliError, suggestion
 
 # Modules here that are not commands.
 OURS = {"image_net", "main", "memory", "options", "progress", "ranking", "screen", "solver_run", "table", "target"}
@@ -41,6 +41,14 @@ class Commands(click.Group):
         module = importlib.import_module(f"{cli.__name__}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            ctx.fail(f"No such command '{args[0]}'{suggestion(args[0], known)}.".replace("?.", "?"))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -21,9 +21,8 @@ from netcli.training.log_parser import Log, Row, fields, read_log
 @click.argument("log", metavar="LOG")
 @click.argument("folder", metavar="[OUTDIR]", default=".")
 @click.option("--delimiter", default=",", show_default=True, help="Between columns; \\t is a tab.")
-@click.option("--verbose", is_flag=True, help="Say what was written.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead, and write no file.")
-def command(log: str, folder: str, delimiter: str, verbose: bool, as_json: bool) -> None:
+def command(log: str, folder: str, delimiter: str, as_json: bool) -> None:
     """Write OUTDIR/LOG.train and OUTDIR/LOG.test, the outputs that the log of a training tells.
 
     LOG is Caffe's (a file that holds its stderr), a run folder, or its train.log or metrics.jsonl.  The columns are
@@ -35,8 +34,7 @@ def command(log: str, folder: str, delimiter: str, verbose: bool, as_json: bool)
         click.echo(json_text(found))
         return
     for line in write_tables(found, folder, delimiter):
-        if verbose:
-            click.echo(line)
+        click.echo(line)
 
 
 def json_text(log: Log) -> str:

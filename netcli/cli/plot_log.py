@@ -58,3 +58,4 @@ def command(logs: Sequence[str], out: str, chart: int | None, names: Sequence[st
             write_image(stream, ending, title, panels, X_LABELS[x])
 
     atomic_write(out, write)
+    click.echo(out)

@@ -176,7 +176,7 @@ def _mean_image(param: Any) -> Any:
     """The mean image (C, H, W), or None."""
     if not param.HasField("mean_file"):
         return None
-    mean = read_blob(param.mean_file)
+    mean = read_blob(param.mean_file, "mean file")
     if mean.ndim == 4 and mean.shape[0] == 1:
         mean = mean[0]
     if mean.ndim != 3:

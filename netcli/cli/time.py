@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import click
 
+from netcli.arrays.threads import set_threads
 from netcli.cli import table
 from netcli.cli.options import (
     data_threads_option,
@@ -17,6 +18,7 @@ from netcli.cli.options import (
     precision_option,
     python_option,
     stage_option,
+    threads_option,
 )
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST
@@ -45,6 +47,7 @@ class Times:
 @data_threads_option
 @precision_option
 @input_option
+@threads_option
 @python_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
 def command(
@@ -56,6 +59,7 @@ def command(
     engine: str,
     precision: str | None,
     inputs: Sequence[tuple[str, list[int]]],
+    threads: int | None,
     allow_python: bool,
     as_json: bool,
 ) -> None:
@@ -63,6 +67,8 @@ def command(
 
     The net has random weights.  In TRAIN the backward pass is measured too.
     """
+    if threads is not None:
+        set_threads(threads)
     choice, solver = target(path, PHASES.index(phase), level, stages)
     net = Net(
         with_inputs(choice.document, inputs),

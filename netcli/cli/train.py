@@ -108,6 +108,8 @@ def command(
         if param.HasField("solver_mode") and param.solver_mode == param.GPU:
             screen.say("solver_mode: GPU runs on the CPU; this build of netcli has no GPU engine yet")
         hold_prefix(stack, document, must=True)
+        if state is not None:
+            screen.say(f"going on from {state.path}, iteration {state.content.iteration}")
         session, run = begin(
             stack,
             document,

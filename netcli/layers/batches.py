@@ -184,7 +184,7 @@ class BatchLayer(Layer):
             return None
         path = self.find(param.mean_file)
         try:
-            mean = read_blob(path)
+            mean = read_blob(path, "mean file")
         except NetcliError as fault:
             raise DataError(f"mean_file {path}: {fault.message}", field="transform_param.mean_file") from None
         shape = mean.shape[1:] if mean.ndim == 4 and mean.shape[0] == 1 else mean.shape

@@ -152,16 +152,16 @@ def begins_with(path: str, start: bytes) -> bool:
         return False
 
 
-def read_blob(path: str) -> Any:
-    """The array of a .binaryproto file, such as a mean image; raises SnapshotError."""
+def read_blob(path: str, what: str = "blob file") -> Any:
+    """The array of a .binaryproto file, such as a mean image; raises SnapshotError, which calls it what it is to be."""
     try:
-        array = array_of(read_file(path, "blob file"))
+        array = array_of(read_file(path, what))
     except wire.TruncatedError:
-        raise SnapshotError("is no whole blob file: the file ends too soon", place=Place(path)) from None
+        raise SnapshotError(f"is no whole {what}: the file ends too soon", place=Place(path)) from None
     except wire.WireError as fault:
-        raise SnapshotError(f"is not a blob file, or damaged: {fault}", place=Place(path)) from None
+        raise SnapshotError(f"is not a {what}, or damaged: {fault}", place=Place(path)) from None
     if not array.size:  # any other message, whose fields have other numbers
-        raise SnapshotError("is not a blob file: no numbers are in it", place=Place(path))
+        raise SnapshotError(f"is not a {what}: no numbers are in it", place=Place(path))
     return array
 
 

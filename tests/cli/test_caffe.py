@@ -193,6 +193,7 @@ def test_two_runs_with_one_prefix_are_a_warning(project, caffe):
 
 
 FLAG_FAULTS = [
+    ("train -modle x", "unknown command line flag 'modle'; did you mean 'model'?"),
     ("train -solvr x", "unknown command line flag 'solvr'; did you mean 'solver'?"),
     ("train -solver", "flag 'solver' is missing its argument"),
     ("test -model -weights x", "flag 'model' is missing its argument"),

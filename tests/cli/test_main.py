@@ -31,3 +31,9 @@ def test_an_output_that_is_full_is_one_sentence(tmp_path, command):
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "netcli: the output can't be written: no space left on device"
+
+
+def test_a_command_that_is_not_known_is_told_with_the_nearest(netcli):
+    for word, message in (("trian", "No such command 'trian'; did you mean 'train'?"), ("q", "No such command 'q'.")):
+        status, _, err = netcli(word)
+        assert (status, err.splitlines()[-1]) == (2, f"Error: {message}")

@@ -17,7 +17,8 @@ def log(tmp_path, monkeypatch):
 
 
 def test_tables_as_caffes_script_writes_them(netcli):
-    assert netcli("parse-log", "caffe.INFO", "out") == (0, "", "")
+    wrote = "Wrote out/caffe.INFO.train\nWrote out/caffe.INFO.test\n"
+    assert netcli("parse-log", "caffe.INFO", "out") == (0, wrote, "")
     for kind in ("train", "test"):
         expected = reference(OLD, kind.title())
         text = Path(f"out/caffe.INFO.{kind}").read_bytes().decode()
@@ -25,9 +26,9 @@ def test_tables_as_caffes_script_writes_them(netcli):
         assert text == "".join(line + "\r\n" for line in lines)
 
 
-def test_the_current_folder_is_the_default_and_verbose_tells(netcli, log):
+def test_the_current_folder_is_the_default_and_what_is_not_written_is_told(netcli, log):
     log.write_text("\n".join(line for line in OLD.splitlines() if "Test" not in line))
-    status, out, _ = netcli("parse-log", "caffe.INFO", "--verbose")
+    status, out, _ = netcli("parse-log", "caffe.INFO")
     assert (status, out) == (0, "Wrote ./caffe.INFO.train\nNot writing ./caffe.INFO.test; no lines to write\n")
     assert sorted(p.name for p in log.parent.iterdir()) == ["caffe.INFO", "caffe.INFO.train", "out"]
 

@@ -27,7 +27,7 @@ def names(path):
 
 
 def test_losses_and_scores_of_a_log(netcli):
-    assert netcli("plot-log", "a.log", "out.svg") == (0, "", "")
+    assert netcli("plot-log", "a.log", "out.svg") == (0, "out.svg\n", "")
     assert names("out.svg") == ["train loss", "test loss", "test accuracy"]
     assert {"a", "iteration", "test accuracy 0.9"} <= set(texts("out.svg"))
 
@@ -81,7 +81,7 @@ def test_an_iteration_told_again_counts_once_over_iterations(netcli, tmp_path):
 @pytest.mark.parametrize("ending", ["png", "pdf"])
 def test_pictures_of_matplotlib(netcli, ending):
     pytest.importorskip("matplotlib", reason="pictures other than SVG are made by matplotlib")
-    assert netcli("plot-log", "a.log", "runs/b-1/train.log", f"out.{ending}") == (0, "", "")
+    assert netcli("plot-log", "a.log", "runs/b-1/train.log", f"out.{ending}") == (0, f"out.{ending}\n", "")
     start = Path(f"out.{ending}").read_bytes()
     assert start.startswith({"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}[ending])
 

@@ -51,3 +51,10 @@ def test_a_test_net_runs_forward_alone(net):
     output = run(net, "--iterations", "1", "--phase", "TEST")
     assert "backward" not in output
     assert json.loads(run(net, "--iterations", "1", "--phase", "TEST", "--json"))["backward_ms"] == 0
+
+
+def test_threads(net, monkeypatch):
+    told = []
+    monkeypatch.setitem(command.callback.__globals__, "set_threads", told.append)
+    run(net, "--threads", "1")
+    assert told == [1]

@@ -90,6 +90,7 @@ def test_resume_the_newest(project, netcli):
     assert netcli("train", project.solver, "-q", "--set", "max_iter=7")[0] == 0
     status, out, err = netcli("train", project.solver, "--resume")
     assert (status, err) == (0, "")
+    assert f"going on from {project.prefix}_iter_7.solverstate, iteration 7" in out
     assert "trained 5 iterations in " in out
     assert "Resuming from" in (run_folder(project, 2) / "train.log").read_text()
     status, out, _ = netcli("train", "--resume", project.solver)  # the other order; nothing is left to do
@@ -101,6 +102,7 @@ def test_resume_a_state(project, netcli):
     netcli("train", project.solver, "-q")
     status, out, _ = netcli("train", project.solver, "--resume", f"{project.prefix}_iter_5.solverstate")
     assert status == 0
+    assert f"going on from {project.prefix}_iter_5.solverstate, iteration 5" in out
     assert "trained 7 iterations in " in out
 
 

@@ -137,10 +137,10 @@ def test_faults_are_found_at_set_up(tmp_path, database):
         f"transform_param.mean_file: {tmp_path}/flat holds an array of 4; a mean image is CxHxW or 1xCxHxW"
     )
     assert fault(data(database, 1, f"mean_file: '{tmp_path}/none'")) == (
-        f"transform_param.mean_file: mean_file {tmp_path}/none: there is no such blob file"
+        f"transform_param.mean_file: mean_file {tmp_path}/none: there is no such mean file"
     )
     assert fault(data(database, 1, f"mean_file: '{tmp_path}/text'")).startswith(
-        f"transform_param.mean_file: mean_file {tmp_path}/text: is not a blob file, or damaged"
+        f"transform_param.mean_file: mean_file {tmp_path}/text: is not a mean file, or damaged"
     )
 
 

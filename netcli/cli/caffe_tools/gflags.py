@@ -78,20 +78,22 @@ class Parsed:
         return VERSION in self.given
 
 
-def parse(arguments: Sequence[str], flags: Sequence[Flag], program: str) -> Parsed:
+def parse(arguments: Sequence[str], flags: Sequence[Flag], program: str, others: Sequence[Flag] = ()) -> Parsed:
     """Read a command line; raises FlagError.
 
-    program: its name, which sections of a flagfile may be for.
+    program: its name, which sections of a flagfile may be for
+    others: flags that it takes too, such as those for its log, which are rarely what was meant
     """
-    reader = _Reader({flag.name: flag for flag in (*OWN, *flags)}, program)
+    reader = _Reader({flag.name: flag for flag in (*OWN, *others, *flags)}, program, [flag.name for flag in flags])
     reader.read(arguments)
     reader.refuse_unknown()
-    return Parsed({flag.name: flag.default for flag in flags} | reader.values, reader.words, reader.given)
+    return Parsed({flag.name: flag.default for flag in (*flags, *others)} | reader.values, reader.words, reader.given)
 
 
 class _Reader:
-    def __init__(self, flags: Mapping[str, Flag], program: str) -> None:
+    def __init__(self, flags: Mapping[str, Flag], program: str, likely: Sequence[str]) -> None:
         self.flags = flags
+        self.likely = likely
         self.program = program
         self.values: dict[str, Value] = {}
         self.words: list[str] = []
@@ -116,7 +118,7 @@ class _Reader:
         """Only at the end, for undefok may follow what it is about."""
         for name, place in self._unknown:
             if name not in self._allowed and name.removeprefix("no") not in self._allowed:
-                near = suggestion(name, self.flags)
+                near = suggestion(name, self.likely) or suggestion(name, self.flags)
                 raise FlagError(f"unknown command line flag '{name}'{near}", place=place)
 
     def _take(self, word: str, waiting: list[str], place: Place | None) -> None:

@@ -110,7 +110,7 @@ SCRIPTS = {
         "parse_log",
         ("logfile_path", "output_dir"),
         (
-            Option("verbose", "--verbose", "Say what was written.", switch=True),
+            Option("verbose", "", "Changes nothing: what was written is always told.", switch=True),
             Option("delimiter", "--delimiter", "Between columns."),
         ),
     ),
@@ -138,7 +138,7 @@ def run(name: str, arguments: Sequence[str], folder: str) -> int:
             if value:
                 warn_of_gpu("--gpu")
         elif option.switch:
-            ours += [option.now] if value else []
+            ours += [option.now] if value and option.now else []
         else:
             text = _settled(parser, option, value, folder)
             named |= {option.name: text}
