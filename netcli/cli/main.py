@@ -22,7 +22,19 @@ from netcli import cli
 from netcli.errors import NetcliError, suggestion
 
 # Modules here that are not commands.
-OURS = {"image_net", "main", "memory", "options", "progress", "ranking", "screen", "solver_run", "table", "target"}
+OURS = {
+    "data_report",
+    "image_net",
+    "main",
+    "memory",
+    "options",
+    "progress",
+    "ranking",
+    "screen",
+    "solver_run",
+    "table",
+    "target",
+}
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a stream says that takes no more

@@ -117,6 +117,7 @@ class BatchLayer(Layer):
 
     def __init__(self, param: Any, context: Context) -> None:
         super().__init__(param, context)
+        self.batch_size: int = self.p.batch_size
         self._open = ExitStack()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -125,7 +126,6 @@ class BatchLayer(Layer):
             raise ShapeError("batch_size must be at least 1", field=f"{self.param_field}.batch_size")
         if self.param.data_param.prefetch < 1:
             raise ShapeError("prefetch must be at least 1 batch", field="data_param.prefetch")
-        self.batch_size: int = self.p.batch_size
         for name in self.moved:
             if self.p.HasField(name):
                 log.warning(
@@ -134,13 +134,7 @@ class BatchLayer(Layer):
                     name,
                     self.param_field,
                 )
-        self.transform = self.make_transform()
-        try:
-            self.source = self.open_source()
-        except NetcliError as fault:
-            fault.field = fault.field or f"{self.param_field}.source"
-            raise
-        self._open.callback(self.source.close)
+        self.source = self.records()
         self._first = self.skip(len(self.source))
         self._free: deque[Batch] = deque()
         self._given: Batch | None = None  # the one that is the tops' memory
@@ -158,6 +152,17 @@ class BatchLayer(Layer):
         except NetcliError:
             self.close()
             raise
+
+    def records(self) -> Source:
+        """The source, opened; by itself for who looks at the records and wants no batch.  `close` gives it back."""
+        self.transform = self.make_transform()
+        try:
+            source = self.open_source()
+        except NetcliError as fault:
+            fault.field = fault.field or f"{self.param_field}.source"
+            raise
+        self._open.callback(source.close)
+        return source
 
     def _workers(self) -> int:
         """Threads that decode and transform the records of a batch."""
