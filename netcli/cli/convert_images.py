@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,158 +14,54 @@ import click
 import numpy as np
 
 from netcli.arrays import random
-from netcli.arrays.layout import Shape, size_text
 from netcli.arrays.threads import usable_cpus
 from netcli.cli.screen import Screen
-from netcli.errors import DataError
 from netcli.snapshots import atomic_write
-from netcli.sources.database import BACKENDS, LMDB, DatabaseWriter, create_database, open_database
-from netcli.sources.datum import read_datum
+from netcli.sources.conversion import Conversion, verify, write_vectors
+from netcli.sources.database import BACKENDS, LMDB, create_database
 from netcli.sources.image_file import FORMATS, JPEG_QUALITY
-from netcli.sources.image_list import named, read_list
-from netcli.sources.image_records import FITS, Recipe, Record, make_record
+from netcli.sources.image_list import named, read_list, read_vectors
+from netcli.sources.image_records import FITS, Recipe
 from netcli.sources.image_sets import Classes, ImageSet, Listed
 from netcli.training.progress import duration
 
-CHUNK = 16  # images that a worker takes at a time
-PATIENCE = 100  # unreadable images beyond the limit that are looked for, so that they can be mended at once
-AHEAD = 4  # chunks for each worker that are made before their turn to be written
 
-Outcome = Record | DataError
-
-
-def outcomes(
-    images: ImageSet, order: Sequence[int], first: int, recipe: Recipe, workers: int
-) -> Generator[tuple[int, Outcome], None, None]:
-    """Numbers and records from number `first` on, in order, each as soon as it is ready, or what is wrong with it."""
-
-    def make(numbers: range) -> list[tuple[int, Outcome]]:
-        return [(number, _outcome(images, order[number], number, recipe)) for number in numbers]
-
-    chunks: Iterator[range] = (
-        range(begin, min(begin + CHUNK, len(order))) for begin in range(first, len(order), CHUNK)
-    )
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli convert")
-    try:
-        waiting: deque[Future[list[tuple[int, Outcome]]]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(make, chunk))
-            if len(waiting) >= AHEAD * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _check_together(*rules: tuple[str, bool]) -> None:
+    """Raise UsageError by the first rule that is broken."""
+    for sentence, broken in rules:
+        if broken:
+            raise click.UsageError(sentence)
 
 
-def _outcome(images: ImageSet, index: int, number: int, recipe: Recipe) -> Outcome:
-    try:
-        return make_record(images, index, number, recipe)
-    except DataError as fault:
-        return fault
+def image_set(root: str, list_file: str | None, vectors: int | None) -> tuple[ImageSet, np.ndarray | None]:
+    """Images of a list, or of the folders below a folder or in an archive; and the vectors of a list that has them."""
+    if list_file is None:
+        return Classes(root), None
+    if vectors is None:
+        return Listed(read_list(list_file), root), None
+    images, numbers = read_vectors(list_file, vectors)
+    return Listed(images, root), numbers
 
 
-class Conversion:
-    """The records of a set of images, written to a database.
-
-    order     which image is at which number
-    most_bad  images that may be unreadable
-    faults    what is wrong with those that are
-    """
-
-    def __init__(
-        self, images: ImageSet, order: Sequence[int], recipe: Recipe, check_size: bool, most_bad: int, screen: Screen
-    ) -> None:
-        self._images, self._order, self._recipe = images, order, recipe
-        self._check_size, self._most_bad, self._screen = check_size, most_bad, screen
-        self._first: tuple[Shape, str] | None = None  # shape and name of the first
-        self.faults: list[str] = []
-
-    def run(self, database: DatabaseWriter, path: str, workers: int) -> None:
-        """Write what is not there yet."""
-        begin = self._go_on(database.written)
-        if begin:
-            self._screen.say(f"{path}: goes on behind record {begin - 1} of an interrupted run")
-        started, done = time.monotonic(), 0
-        with closing(outcomes(self._images, self._order, begin, self._recipe, workers)) as made:
-            for number, outcome in made:
-                done += 1
-                if isinstance(outcome, DataError):
-                    self.faults.append(str(outcome))
-                    self.check_bad(path, number + 1, PATIENCE)
-                    continue
-                self._same_size(outcome.shape, outcome.key)
-                database.put(outcome.key, outcome.value)
-                if self._screen.due():
-                    self._screen.progress(self._progress(number + 1, done, time.monotonic() - started))
-        self._screen.clear()
-        self.check_bad(path, len(self._order))
-
-    def _go_on(self, written: Sequence[bytes]) -> int:
-        """The number to go on with; images that were passed over before it are tried again, to tell of them."""
-        if not written:
-            return 0
-        last = int(written[-1][:8])
-        there = {int(key[:8]) for key in written}
-        for number in range(last):
-            if number not in there:
-                outcome = _outcome(self._images, self._order[number], number, self._recipe)
-                self.faults.append(
-                    str(outcome) if isinstance(outcome, DataError) else f"record {number} is passed over"
-                )
-        if self._check_size:
-            number = int(written[0][:8])
-            first = make_record(self._images, self._order[number], number, self._recipe)
-            self._same_size(first.shape, first.key)
-        return last + 1
-
-    def check_bad(self, path: str, tried: int, more: int = 0) -> None:
-        """Raise DataError where more images are unreadable than may be, and `more` beside."""
-        if len(self.faults) > self._most_bad + more or len(self.faults) == len(self._order):
-            raise DataError(f"{named(self.faults, tried, 'image')} unreadable, and {path} was not made")
-
-    def _same_size(self, shape: Shape, key: bytes) -> None:
-        name = key.decode(errors="replace")
-        self._first = self._first or (shape, name)
-        if self._check_size and shape != self._first[0]:
-            raise DataError(f"image {name} is {size_text(shape)}, the first is {size_text(self._first[0])}")
-
-    def _progress(self, number: int, done: int, seconds: float) -> str:
-        rate = done / max(seconds, 1e-9)
-        left = duration((len(self._order) - number) / rate)
-        bad = f", {len(self.faults)} unreadable" if self.faults else ""
-        return f"{number} of {len(self._order)} images, {rate:.0f} a second, {left} left{bad}"
+def _verified(screen: Screen, done: int) -> None:
+    if screen.due():
+        screen.progress(f"verified {done} records")
 
 
-def image_set(root: str, list_file: str | None) -> ImageSet:
-    """Images of a list, or of the folders below a folder or in an archive."""
-    return Classes(root) if list_file is None else Listed(read_list(list_file), root)
+class Telling:
+    """Progress of a conversion, on the screen."""
 
+    def __init__(self, screen: Screen, count: int, faults: Sequence[str]) -> None:
+        self._screen, self._count, self._faults = screen, count, faults
+        self._started = time.monotonic()
 
-def job_of(images: ImageSet, order: Sequence[int], recipe: Recipe, root: str) -> str:
-    """What makes two conversions the same."""
-    digest = hashlib.blake2b(digest_size=16)
-    for index in order:
-        digest.update(f"{images.paths[index]}\0{int(images.labels[index])}\n".encode(errors="surrogateescape"))
-    return f"convert-images 1\n{os.path.abspath(root)}\n{recipe}\n{digest.hexdigest()}\n"
-
-
-def verify(path: str, count: int, screen: Screen) -> None:
-    """Read every record again; raises DataError, which names the first that is not as it should be."""
-    with open_database(path) as reader:
-        if len(reader) != count:
-            raise DataError(f"{path} holds {len(reader)} records, {count} were written")
-        for number in range(count):
-            key, value = reader[number]
-            try:
-                read_datum(value)
-            except DataError as fault:
-                raise DataError(
-                    f"{path}: record {number} ('{key.decode(errors='replace')}'): {fault.message}"
-                ) from None
-            if screen.due():
-                screen.progress(f"verifying: {number + 1} of {count}")
-    screen.clear()
+    def __call__(self, done: int, now: int) -> None:
+        """done: images; now: of them in this run"""
+        if self._screen.due():
+            rate = now / max(time.monotonic() - self._started, 1e-9)
+            bad = f", {len(self._faults)} unreadable" if self._faults else ""
+            left = duration((self._count - done) / rate)
+            self._screen.progress(f"{done} of {self._count} images, {rate:.0f} a second, {left} left{bad}")
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -224,6 +117,12 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @click.option("--max-bad", callback=_limit, metavar="N|N%", help="The same, but fail beyond so many.")
 @click.option("--report", type=click.Path(path_type=Path), help="A text file for what is wrong with each such image.")
 @click.option("--labels", "labels_file", type=click.Path(path_type=Path), help="For classes by folder: their names.")
+@click.option(
+    "--vectors",
+    type=click.IntRange(1),
+    metavar="K",
+    help="LIST has K numbers behind each path: they go to a second database, DB_labels, and labels are 0.",
+)
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads.  Default: all cores.")
 @click.option("--verify", "verifies", is_flag=True, help="Read every record again at the end.")
 @click.option("--force", is_flag=True, help="Replace a database that is there.")
@@ -262,6 +161,7 @@ def convert(
     max_bad: float | None,
     report: Path | None,
     labels_file: Path | None,
+    vectors: int | None,
     workers: int | None,
     verifies: bool,
     force: bool,
@@ -269,15 +169,15 @@ def convert(
     """See `command`; returns nothing, and prints a line."""
     if not 1 <= len(rest) <= 2:
         raise click.UsageError("give ROOT LIST DB, or ROOT DB for a folder of classes or an archive of them")
-    if bool(resize_width) != bool(resize_height):
-        raise click.UsageError("--resize-width and --resize-height go together")
-    size = (resize_height, resize_width) if resize_height else size
-    if size and short_side:
-        raise click.UsageError("--size and --short-side exclude each other")
-    if encode_type and encode_type.lower() not in FORMATS:
-        raise click.UsageError(f"--encode-type is one of {', '.join(FORMATS)}")
     database, list_file = rest[-1], rest[0] if len(rest) == 2 else None
-    images = image_set(root, list_file)
+    _check_together(
+        ("--resize-width and --resize-height go together", bool(resize_width) != bool(resize_height)),
+        ("--size and --short-side exclude each other", bool(size and short_side)),
+        (f"--encode-type is one of {', '.join(FORMATS)}", bool(encode_type) and encode_type.lower() not in FORMATS),
+        ("--vectors wants a LIST", vectors is not None and list_file is None),
+    )
+    size = (resize_height, resize_width) if resize_height else size
+    images, numbers = image_set(root, list_file, vectors)
     count = len(images.paths)
     repeatable = backend == LMDB and (not shuffle or seed is not None)  # by the same command
     if shuffle:
@@ -285,15 +185,18 @@ def convert(
     order = random.permutation(seed or 0, "convert-images", 0, count) if shuffle else np.arange(count)
     recipe = Recipe(not gray, size, fit, short_side or 0, orient, encoded, encode_type, quality)
     if max_bad is None:
-        most_bad = count if skip_unreadable else 0
-    else:
-        most_bad = int(max_bad * count) if isinstance(max_bad, float) else max_bad
+        max_bad = 1.0 if skip_unreadable else 0
+    most_bad = int(max_bad * count) if isinstance(max_bad, float) else max_bad
     screen = Screen(sys.stderr, quiet=not sys.stderr.isatty())
-    work = Conversion(images, order.tolist(), recipe, check_size, most_bad, screen)
-    job = job_of(images, order.tolist(), recipe, root) if repeatable else ""
+    work = Conversion(images, order.tolist(), recipe, check_size, most_bad)
+    job = work.job(root) if repeatable else ""
     try:
         with create_database(database, backend, overwrite=force, job=job) as writer:
-            work.run(writer, database, workers or usable_cpus())
+            if writer.written:
+                screen.say(f"{database}: goes on behind {len(writer.written)} records of an interrupted run")
+            work.run(writer, database, workers or usable_cpus(), Telling(screen, count, work.faults))
+        if verifies:
+            verify(database, count - len(work.faults), partial(_verified, screen))
     except KeyboardInterrupt:
         screen.clear()
         if repeatable:
@@ -304,15 +207,14 @@ def convert(
         screen.close()
         if report is not None and work.faults:
             _write_lines(report, work.faults)
-    bad = len(work.faults)
-    if verifies:
-        verify(database, count - bad, screen)
+    if numbers is not None:
+        write_vectors(f"{os.path.normpath(database)}_labels", database, numbers[order], backend, force)
     if images.classes:
         names = labels_file or Path(f"{os.path.normpath(database)}.labels.txt")
         _write_lines(names, images.classes)
     click.echo(
-        f"{database}: {count - bad} records"
+        f"{database}: {count - len(work.faults)} records"
         + (f" of {len(images.classes)} classes" if images.classes else "")
         + (f", shuffled by seed {seed}" if shuffle else "")
-        + (f"; {named(work.faults, count, 'image')} left out" if bad else "")
+        + (f"; {named(work.faults, count, 'image')} left out" if work.faults else "")
     )

@@ -60,6 +60,42 @@ def read_list(file: str) -> ImageList:
     return ImageList(file, paths, np.array(labels, np.int32), np.array(lines, np.int32))
 
 
+def read_vectors(file: str, count: int) -> tuple[ImageList, np.ndarray]:
+    """Read a list whose lines end with `count` numbers, apart by spaces or tabs: the images, and (n, count) float32.
+
+    The images' own labels are 0.  Raises DataError as `read_list` does.
+    """
+    paths: list[str] = []
+    vectors: list[list[float]] = []
+    lines: list[int] = []
+    faults: list[str] = []
+    for number, entry in _lines(file):
+        path, *words = entry.rsplit(None, count)
+        vector = [value for word in words if (value := _number(word)) is not None]
+        if len(vector) != count:
+            faults.append(f"line {number} ({os.fsdecode(entry)[:60]!r})")
+            continue
+        paths.append(os.fsdecode(path))
+        vectors.append(vector)
+        lines.append(number)
+    if faults:
+        raise DataError(
+            f"{file}: {named(faults, len(paths) + len(faults), 'line')} not of the form 'path' and {count} numbers"
+        )
+    if not paths:
+        raise DataError(f"{file} lists no images")
+    images = ImageList(file, paths, np.zeros(len(paths), np.int32), np.array(lines, np.int32))
+    return images, np.array(vectors, np.float32)
+
+
+def _number(word: bytes) -> float | None:
+    try:
+        value = float(word)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
 def read_lines(file: str, what: str) -> list[tuple[int, str]]:
     """The lines of a list of paths alone, each with its number; raises DataError where there are none."""
     found = [(number, os.fsdecode(entry.lstrip())) for number, entry in _lines(file)]

@@ -197,16 +197,16 @@ def test_options_that_do_not_fit(folder, options, sentence):
 
 
 def test_the_order_does_not_depend_on_which_image_is_decoded_first(folder, monkeypatch):
-    from netcli.cli import convert_images
+    from netcli.sources import conversion
 
-    make = convert_images.make_record
+    make = conversion.make_record
 
     def slow(images, index, *others):
         time.sleep(0.02 if index == 0 else 0)
         return make(images, index, *others)
 
-    monkeypatch.setattr(convert_images, "make_record", slow)
-    monkeypatch.setattr(convert_images, "CHUNK", 1)
+    monkeypatch.setattr(conversion, "make_record", slow)
+    monkeypatch.setattr(conversion, "CHUNK", 1)
     run(folder, "--workers", 3)
     assert [key for key, _ in records(folder / "db")] == [b"%08d_%d.png" % (i, i) for i in range(5)]
 
@@ -420,3 +420,28 @@ def test_the_quality_of_what_is_encoded_anew(folder):
         run(folder, "--force", "--encode-type", "jpg", "--quality", quality, "--size", "64")
         sizes.append(len(schema.Datum.FromString(records(folder / "db")[0][1]).data))
     assert sizes[0] < sizes[1]
+
+
+def test_several_numbers_for_each_image_go_to_a_database_of_their_own(folder):
+    """A second Data layer reads them: (K, 1, 1), in the same order."""
+    (folder / "list.txt").write_text("".join(f"{i}.png {i}.5 -{i} 1e2\n" for i in range(5)))
+    (folder / "photos" / "2.png").unlink()
+    run(folder, "--vectors", 3, "--shuffle", "--seed", 4, "--skip-unreadable")
+    made, numbers = records(folder / "db"), records(folder / "db_labels")
+    assert [key for key, _ in made] == [key for key, _ in numbers]
+    assert len(made) == 4
+    for (key, _), (_, value) in zip(made, numbers, strict=True):
+        i = int(key[9:10])
+        vector, _ = read_datum(value)
+        assert vector.shape == (3, 1, 1)
+        np.testing.assert_array_equal(vector.ravel(), np.float32([i + 0.5, -i, 100]))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [("0.png 1", "1 of 1 line"), ("0.png 1 x", "'path' and 2 numbers"), ("0.png 1 nan", "list.txt")],
+)
+def test_lines_without_so_many_numbers(folder, line, sentence):
+    (folder / "list.txt").write_text(f"{line}\n")
+    with pytest.raises(DataError, match=sentence):
+        run(folder, "--vectors", 2)
