@@ -10,6 +10,7 @@ from netcli.errors import NetcliError
 from netcli.layers.batches import BatchLayer
 from netcli.layers.class_loss import ClassLoss
 from netcli.layers.registry import layer_class, layer_types
+from netcli.net.graph import placed
 from netcli.prototxt import schema
 from netcli.prototxt.lines import Document, Lines
 
@@ -98,7 +99,9 @@ def _is_score(layer: Document, blob: str, makers: Mapping[str, str]) -> bool:
     name = layer.message.type
     if blob not in makers:
         raise _fault(layer, f"no layer before makes its bottom '{blob}'")
-    if name not in (OF_PROBABILITIES, OF_EITHER) and not issubclass(layer_class(name), ClassLoss):
+    with placed(layer):
+        kind = layer_class(name)
+    if name not in (OF_PROBABILITIES, OF_EITHER) and not issubclass(kind, ClassLoss):
         raise _fault(
             layer, "measures something else than probabilities of classes, which several views are averaged to"
         )

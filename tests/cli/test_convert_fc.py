@@ -175,3 +175,18 @@ def test_inputs_are_not_written_over(tmp_path, netcli):
     (tmp_path / "w").write_text("")
     status, _, err = netcli("convert-fc", tmp_path / "n", tmp_path / "w", tmp_path / "n", tmp_path / "new")
     assert (status, err) == (2, f"netcli: {tmp_path / 'n'}: is to be read, and can't be written too\n")
+
+
+def test_a_net_with_data_that_are_not_here_by_the_shape_of_its_images(tmp_path, netcli, made):
+    made()
+    line = next(line for line in NET.splitlines() if '"Input"' in line)
+    data = 'layer { name: "data" type: "Data" top: "data" data_param { source: "none" batch_size: 1 } }'
+    text = NET.replace(line, "DATA").format(between="", bottom="pool", behind="", second="fc1").replace("DATA", data)
+    net, written = tmp_path / "train.prototxt", tmp_path / "recast.prototxt"
+    net.write_text(text)
+    words = ["convert-fc", net, tmp_path / "w.caffemodel", written, tmp_path / "recast.caffemodel"]
+    assert netcli(*words)[0] == 2
+    assert netcli(*words, "--input", "data=1x3x12x14")[0] == 0
+    assert written.read_text() == (tmp_path / "new.prototxt").read_text().replace(
+        line.replace("{{", "{").replace("}}", "}"), data
+    )

@@ -140,6 +140,10 @@ def test_scales_average_over_the_crops_of_each(files):
             r"net.prototxt:\d+: layer 'l' \(HingeLoss\): measures something else than probabilities of classes",
         ),
         (
+            SCORES + 'layer { name: "l" type: "CenterLoss" bottom: "fc" bottom: "label" top: "l" }',
+            r"net.prototxt:\d+: layer 'l' \(CenterLoss\): layer type 'CenterLoss' is from",
+        ),
+        (
             SCORES + MEASURES + 'layer { name: "r" type: "ReLU" bottom: "fc" top: "fc" }',
             r"layer 'r' \(ReLU\): writes over 'fc' when it was measured",
         ),
