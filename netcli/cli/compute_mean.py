@@ -14,12 +14,13 @@ import numpy as np
 from netcli.augment.statistics import color_statistics
 from netcli.cli.options import threads_option
 from netcli.cli.progress import progress
+from netcli.errors import DataError
 from netcli.prototxt import to_text
 from netcli.prototxt.write import float_text
 from netcli.snapshots import check_writable, write_blob
 from netcli.snapshots.atomic import atomic_stream
 from netcli.sources.database import BACKENDS, LMDB
-from netcli.sources.moments import Moments, moments_of
+from netcli.sources.moments import MOST_CHANNELS, Moments, moments_of
 from netcli.sources.record_set import open_records
 
 ENDING = ".colors.prototxt"  # of the file of a mean's name that holds the colours' statistics
@@ -69,24 +70,29 @@ def command(
         closing(open_records(source, root=root, backend=backend, gray=gray)) as records,
         progress(len(records), "reading") as told,
     ):
+        channels = len(records.decode(records.fetch(0))[0])
+        if pca and channels > MOST_CHANNELS:
+            raise DataError(f"{source} has {channels} channels; principal axes are taken of at most {MOST_CHANNELS}")
         found = moments_of(records, one_size=out is not None, threads=threads, told=told)
-    statistics = color_statistics(found.mean, found.covariance, found.images, found.pixels)
+    statistics = None
+    if found.covariance is not None:
+        statistics = color_statistics(found.mean, found.covariance, found.images, found.pixels)
     if out is not None:
         write_blob(out, found.mean_image[None].astype(np.float32))
-    if pca_file is not None:
+    if pca_file is not None and statistics is not None:
         with atomic_stream(pca_file) as stream:
             stream.write(to_text(statistics).encode())
-    click.echo(json_text(statistics) if as_json else "\n".join(lines(found, statistics, std=std, pca=pca)))
+    click.echo(json_text(found, statistics) if as_json else "\n".join(lines(found, std, statistics if pca else None)))
 
 
-def lines(found: Moments, statistics: Any, *, std: bool, pca: bool) -> Iterator[str]:
-    """What may stand in a transform_param."""
+def lines(found: Moments, std: bool, statistics: Any) -> Iterator[str]:
+    """What may stand in a transform_param; statistics: None leaves out the principal axes."""
     for value in found.mean:
         yield f"mean_value: {value:.6g}"
     if std:
-        for value in statistics.std:
+        for value in found.std:
             yield f"# standard deviation: {value:.6g}"
-    if pca:
+    if statistics is not None:
         yield "pca_jitter {"
         for name in ("eigenvalue", "eigenvector"):
             for value in getattr(statistics, name):
@@ -94,17 +100,17 @@ def lines(found: Moments, statistics: Any, *, std: bool, pca: bool) -> Iterator[
         yield "}"
 
 
-def json_text(statistics: Any) -> str:
-    """All of them as JSON: `eigenvector` has a row for each axis."""
-    channels = len(statistics.mean)
+def json_text(found: Moments, statistics: Any) -> str:
+    """All of them as JSON: `eigenvector` has a row for each axis; null where there are too many channels."""
+    shape = (found.channels, found.channels)
     return json.dumps(
         {
-            "images": statistics.images,
-            "pixels": statistics.pixels,
-            "mean": list(statistics.mean),
-            "std": list(statistics.std),
-            "eigenvalue": list(statistics.eigenvalue),
-            "eigenvector": np.reshape(statistics.eigenvector, (channels, channels)).tolist(),
+            "images": found.images,
+            "pixels": found.pixels,
+            "mean": found.mean.tolist(),
+            "std": found.std.tolist(),
+            "eigenvalue": None if statistics is None else list(statistics.eigenvalue),
+            "eigenvector": None if statistics is None else np.reshape(statistics.eigenvector, shape).tolist(),
         },
         indent=2,
     )

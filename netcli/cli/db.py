@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Sequence
 
 import click
 
 from netcli.cli import db_commands
+from netcli.cli.by_file import CommandsByFile
 
-NAMES = ("info", "show", "get", "verify", "merge", "split")
 
+class DatabaseCommands(CommandsByFile):
+    """Those of db_commands."""
 
-class DatabaseCommands(click.Group):
-    """The commands of db_commands, by their files."""
+    package = db_commands.__name__
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(NAMES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in NAMES:
-            return None
-        command: click.Command = importlib.import_module(f"{db_commands.__name__}.{cmd_name}").command
-        return command
+    def names(self) -> Sequence[str]:
+        return "info", "show", "get", "verify", "merge", "split"
 
 
 @click.command(cls=DatabaseCommands, short_help="Look at, check, join and part databases.")

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import logging
 import os
 import pkgutil
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 import netcli
 from netcli import cli
-from netcli.errors import NetcliError, suggestion
+from netcli.cli.by_file import CommandsByFile
+from netcli.errors import NetcliError
 
 # Modules here that are not commands.
 OURS = {
+    "by_file",
     "data_report",
     "image_net",
     "main",
@@ -40,27 +42,14 @@ OURS = {
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a stream says that takes no more
 
 
-class Commands(click.Group):
-    """The commands of this package, by their files."""
+class Commands(CommandsByFile):
+    """The commands of this package."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    package = cli.__name__
+
+    def names(self) -> Sequence[str]:
         names = (module.name for module in pkgutil.iter_modules(cli.__path__) if not module.ispkg)
         return sorted(name.replace("_", "-") for name in names if name not in OURS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"{cli.__name__}.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args and not args[0].startswith("-") and args[0] not in known:
-            ctx.fail(f"No such command '{args[0]}'{suggestion(args[0], known)}.".replace("?.", "?"))
-        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -20,6 +20,8 @@ from netcli.sources.ordered import in_blocks
 from netcli.sources.record_set import RecordSet
 
 BLOCK = 32  # records that a thread takes at a time; fixed, so that sums are the same on any number of threads
+MOST_CHANNELS = 64  # whose covariance is taken
+NOT_FINITE = "has values that are nan or infinite"  # what is said of a record
 
 
 class Moments:
@@ -27,13 +29,15 @@ class Moments:
 
     images, pixels   how many
     mean             (C,) float64
-    scatter          (C, C) float64, the covariance times `pixels`
+    squares          (C,) float64, the variances times `pixels`
+    scatter          (C, C) float64, the covariance times `pixels`; None of more than MOST_CHANNELS, as features have
     total            (H, W) of each channel summed over the images, (C, H, W) float64; None where sizes differ
     """
 
     def __init__(self) -> None:
         self.images = self.pixels = 0
         self.mean: Any = None
+        self.squares: Any = None
         self.scatter: Any = None
         self.total: Any = None
 
@@ -46,7 +50,11 @@ class Moments:
         x = found.total.reshape(len(image), -1)  # (C, H*W)
         found.mean = x.mean(1)
         x = x - found.mean[:, None]
-        found.scatter = x @ x.T
+        if len(x) <= MOST_CHANNELS:
+            found.scatter = x @ x.T
+            found.squares = np.diag(found.scatter)
+        else:
+            found.squares = np.einsum("cn,cn->c", x, x)
         return found
 
     @property
@@ -63,25 +71,33 @@ class Moments:
         pixels = self.pixels + other.pixels
         apart = other.mean - self.mean
         self.mean = self.mean + apart * (other.pixels / pixels)
-        self.scatter = self.scatter + other.scatter + np.outer(apart, apart) * (self.pixels * (other.pixels / pixels))
+        weight = self.pixels * (other.pixels / pixels)
+        self.squares = self.squares + other.squares + apart * apart * weight
+        if self.scatter is not None:
+            self.scatter = self.scatter + other.scatter + np.outer(apart, apart) * weight
         one_size = self.total is not None and other.total is not None and self.total.shape == other.total.shape
         self.total = self.total + other.total if one_size else None
         self.images, self.pixels = self.images + other.images, pixels
 
     @property
     def covariance(self) -> Any:
-        """(C, C) float64, of all pixels (the sums are divided by their number)."""
-        return self.scatter / self.pixels
+        """(C, C) float64, of all pixels (the sums are divided by their number); None where `scatter` is."""
+        return None if self.scatter is None else self.scatter / self.pixels
 
     @property
     def std(self) -> Any:
         """(C,) float64, the channels' standard deviations."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(self.squares / self.pixels)
 
     @property
     def mean_image(self) -> Any:
         """(C, H, W) float64; None where the images differ in size."""
         return None if self.total is None else self.total / self.images
+
+
+def all_finite(image: Any) -> bool:
+    """Whether an image, uint8 or floats, has no value that is nan or infinite."""
+    return image.dtype == np.uint8 or bool(np.isfinite(image).all())
 
 
 def moments_of(
@@ -96,7 +112,8 @@ def moments_of(
 
     one_size: whether images must all have one size, as a mean image needs
     told: called with the number of records done so far
-    Raises DataError where a record is broken, or differs from the first in its channels or in a size that may not.
+    Raises DataError where a record is broken or not finite, or differs from the first in its channels, or its size if
+    that may not be.
     """
     first: list[Shape] = []
 
@@ -104,14 +121,13 @@ def moments_of(
         found = Moments()
         for fetched in block:
             image = records.decode(fetched)[0]
-            if fetched is not start:
-                _check(records, fetched, image.shape, first[0], one_size)
+            _check(records, fetched, image, first[0], one_size)
             found.add(Moments.of(image))
         return found
 
     found = Moments()
     wanted = iter(range(len(records)) if indices is None else indices)
-    start = records.fetch(next(wanted))
+    start = records.fetch(next(wanted))  # decoded by itself, for the shape of the others to be held against
     first.append(records.decode(start)[0].shape)
     items = (each for part in ((start,), map(records.fetch, wanted)) for each in part)
     with closing(in_blocks(of_block, items, BLOCK, threads)) as blocks:
@@ -122,7 +138,10 @@ def moments_of(
     return found
 
 
-def _check(records: RecordSet, fetched: Any, shape: Shape, first: Shape, one_size: bool) -> None:
+def _check(records: RecordSet, fetched: Any, image: Any, first: Shape, one_size: bool) -> None:
+    shape = image.shape
+    if not all_finite(image):
+        raise DataError(f"{records.name(fetched)} {NOT_FINITE}")
     if shape[0] != first[0] or (one_size and shape != first):
         rule = "a mean image needs images of one size" if one_size else "their channels must be the same"
         raise DataError(f"{records.name(fetched)} is {size_text(shape)}, the first is {size_text(first)}; {rule}")

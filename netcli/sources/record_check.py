@@ -1,4 +1,4 @@
-"""Whether every record of a database can be used: parsed, decoded, of one size, with a label that is a class."""
+"""Whether every record of a database can be used: parsed, decoded, with finite values and a label that is a class."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from netcli.arrays.layout import Shape, size_text
 from netcli.errors import DataError
+from netcli.sources.moments import NOT_FINITE, all_finite
 from netcli.sources.ordered import in_blocks
 from netcli.sources.record_keys import name_in
 from netcli.sources.record_set import DatabaseRecords, Stored
@@ -120,5 +121,7 @@ def _look(records: DatabaseRecords, fetched: Stored | DataError) -> tuple[Stored
         image, label = records.decode(fetched)
     except DataError as fault:
         return fault
+    if not all_finite(image):
+        return DataError(f"{records.name(fetched)} {NOT_FINITE}")
     # The value is let go: of a block only the keys wait for their turn.
     return Stored(fetched.number, fetched.key, b""), image.shape, label

@@ -14,7 +14,7 @@ from netcli.layers.batches import BatchLayer, Source
 from netcli.net.label_range import LabelRange
 from netcli.sources.duplicates import Duplicates, find_duplicates
 from netcli.sources.fingerprint import Fingerprint, fingerprint
-from netcli.sources.moments import Moments
+from netcli.sources.moments import NOT_FINITE, Moments, all_finite
 from netcli.sources.ordered import in_blocks
 from netcli.sources.record_survey import spread
 
@@ -124,6 +124,8 @@ def _seen(source: Source, number: int, fetched: Any) -> tuple[int, int, Shape, M
         image, label = source.decode(fetched, None)
     except DataError as fault:
         return fault
+    if not all_finite(image):
+        return DataError(f"{source.name(0, number)} {NOT_FINITE}")
     of_image = Moments.of(image)
     of_image.total = None  # nobody asks for the mean image, which is as large as the image
     return number, label, image.shape, of_image, fingerprint(image)

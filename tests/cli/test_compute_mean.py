@@ -130,6 +130,26 @@ def test_what_is_printed_of_the_axes_stands_in_a_transform_param(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["db", "mean.binaryproto", "mean.colors.prototxt"]
 
 
+def test_values_that_are_not_finite_are_named(tmp_path):
+    images = make_images(3).astype(np.float32)
+    images[2, 0, 1, 1] = np.nan
+    path = make_lmdb(tmp_path / "db", images)
+    with pytest.raises(DataError, match=r"record 2 \('00000002'\) has values that are nan or infinite"):
+        run(path)
+
+
+def test_features_of_many_channels_have_means_and_deviations(tmp_path):
+    images = np.random.default_rng(0).normal(size=(20, 300, 1, 1)).astype(np.float32)
+    path = make_lmdb(tmp_path / "db", images)
+    shown = json.loads(run(path, tmp_path / "mean", "--json"))
+    np.testing.assert_allclose(shown["mean"], images.mean((0, 2, 3), dtype=np.float64), rtol=1e-9)
+    np.testing.assert_allclose(shown["std"], images.astype(np.float64).std((0, 2, 3)), rtol=1e-9)
+    assert shown["eigenvalue"] is None
+    with pytest.raises(DataError, match="has 300 channels; principal axes are taken of at most 64"):
+        run(path, tmp_path / "axes", "--pca")
+    assert sorted(os.listdir(tmp_path)) == ["db", "mean"]
+
+
 def test_a_list_has_the_statistics_of_its_database(tmp_path):
     images = make_images(4)
     path = make_list(tmp_path, images)

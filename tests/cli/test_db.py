@@ -79,6 +79,12 @@ def test_no_database(tmp_path, netcli):
         assert (status, err) == (2, f"netcli: there is no database {tmp_path}/db\n")
 
 
+def test_a_command_that_is_not_there(netcli):
+    status, _, err = netcli("db", "inf")
+    assert status == 2
+    assert "No such command 'inf'; did you mean 'info'?" in err
+
+
 # -- show
 
 

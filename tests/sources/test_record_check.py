@@ -55,6 +55,15 @@ def test_one_size(bad):
     assert len(found.notes) == 1
 
 
+def test_values_that_are_not_finite(tmp_path):
+    images = make_images(3).astype(np.float32)
+    images[1, 0, 0, 0] = np.inf
+    records = DatabaseRecords(open_database(make_lmdb(tmp_path / "db", images)))
+    found = check_records(records)
+    records.close()
+    assert found.faults == [f"{records.path}: record 1 ('00000001') has values that are nan or infinite"]
+
+
 def test_a_sound_database(tmp_path):
     records = DatabaseRecords(open_database(make_lmdb(tmp_path / "db", make_images(70), np.arange(70) % 3)))
     found = check_records(records, classes=3, one_size=True)
