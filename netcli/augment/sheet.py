@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = (
-    160  # pixels that a picture is wide or high at least, where whole numbers times its size allow, and at most 2 SIDE
-)
+SIDE = 160  # pixels, unless another side is asked for
 MARGIN = 8
 PAPER, INK = (255, 255, 255), (0, 0, 0)
 
 Picture = tuple[Any, str]  # (C, H, W) uint8, 1 channel or 3 (BGR), and the words under it
 
 
-def sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:
-    """All pictures in a grid, small ones enlarged by a whole number, so that their pixels stay to be seen."""
+def sheet(rows: Iterable[Iterable[Picture]], side: int = SIDE) -> Image.Image:
+    """All pictures in a grid, small ones enlarged by a whole number, so that their pixels stay to be seen.
+
+    side: pixels that a picture is wide or high at least, where whole numbers times its size allow; at most twice that
+    """
     font = ImageFont.load_default()
-    cells = [[(_enlarged(image), text) for image, text in row] for row in rows]
+    cells = [[(_enlarged(image, side), text) for image, text in row] for row in rows]
     width = max(image.width for row in cells for image, _ in row)
     texts = [[wrapped(text, width, font.getlength) for _, text in row] for row in cells]
     draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
@@ -43,14 +44,14 @@ def sheet(rows: Sequence[Sequence[Picture]]) -> Image.Image:
     return paper
 
 
-def _enlarged(image: Any) -> Image.Image:
+def _enlarged(image: Any, side: int) -> Image.Image:
     pixels = image[0] if len(image) == 1 else image[::-1].transpose(1, 2, 0)
     picture = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
     longest = max(picture.size)
-    if longest > 2 * SIDE:
-        picture.thumbnail((2 * SIDE, 2 * SIDE))
+    if longest > 2 * side:
+        picture.thumbnail((2 * side, 2 * side))
         return picture
-    times = max(1, SIDE // longest)
+    times = max(1, side // longest)
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netcli.sources.contact_sheet import as_bytes
+from netcli.sources.visible import as_bytes
 
 SIDE = 9  # greys of the small image, in each direction
 MARGIN = 3  # levels of 255 that neighbours differ by, to count

@@ -11,11 +11,11 @@ from netcli.arrays.layout import size_text
 from netcli.cli.db_commands.options import backend_option
 from netcli.errors import DataError
 from netcli.snapshots.atomic import atomic_stream
-from netcli.sources.contact_sheet import as_bytes
 from netcli.sources.database import open_database
 from netcli.sources.datum import datum_facts, encoded_bytes
 from netcli.sources.image_file import FORMATS, encode_image
 from netcli.sources.record_set import DatabaseRecords, Stored
+from netcli.sources.visible import as_bytes
 
 RAW = (".datum", ".bin")
 

@@ -14,19 +14,20 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.arrays.layout import size_text
+from netcli.augment.sheet import Picture, sheet
 from netcli.cli import table
 from netcli.cli.db_commands.options import backend_option
 from netcli.cli.ranking import read_labels
 from netcli.errors import DataError
 from netcli.snapshots import check_writable
 from netcli.snapshots.atomic import atomic_stream
-from netcli.sources.contact_sheet import CELL, contact_sheet
 from netcli.sources.database import open_database
 from netcli.sources.datum import datum_facts
-from netcli.sources.image_file import encode_image
+from netcli.sources.image_file import FORMATS
 from netcli.sources.record_set import DatabaseRecords, Stored
+from netcli.sources.visible import as_bytes, in_colours
 
-LIMIT = 2500  # images on a sheet
+LIMIT = 1000  # images on a sheet
 LINES, IMAGES = 20, 100  # shown where no count is given
 
 
@@ -41,7 +42,13 @@ LINES, IMAGES = 20, 100  # shown where no count is given
 @click.option("--label", "only", type=int, multiple=True, help="Show records of this label alone; may be repeated.")
 @click.option("--labels", metavar="FILE", help="The classes' names, one a line.")
 @click.option("--columns", type=click.IntRange(min=1), help="Of the sheet; default: about as many as rows.")
-@click.option("--cell", type=click.IntRange(16, 1024), default=CELL, show_default=True, help="Pixels for an image.")
+@click.option(
+    "--side",
+    type=click.IntRange(16, 1024),
+    default=96,
+    show_default=True,
+    help="Least pixels of an image on the sheet.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
     database: str,
@@ -54,7 +61,7 @@ def command(
     only: tuple[int, ...],
     labels: str | None,
     columns: int | None,
-    cell: int,
+    side: int,
     as_json: bool,
 ) -> None:
     """Show records of a database: number, key, label, size and how they are stored; or, with --out, their images.
@@ -74,14 +81,18 @@ def command(
         if shuffle:
             order = random.permutation(random.new_seed() if seed is None else seed, "show", 0, len(records)).tolist()
         found = _picked(records, order, only, count)
-        facts = [_facts(fetched) for fetched in found]
         if out is not None:
-            _draw(records, found, facts, names, out, columns or math.ceil(math.sqrt(len(found))), cell)
+            pictures = (_picture(records, fetched, names) for fetched in found)
+            wide = columns or math.ceil(math.sqrt(len(found)))
+            # Rows are made as they are drawn: of images that may be large, no more than one is held.
+            picture = sheet((islice(pictures, wide) for _ in range(0, len(found), wide)), side)
+            with atomic_stream(out) as stream:
+                picture.save(stream, FORMATS[out.rpartition(".")[2].lower()])
             click.echo(f"{out}: {len(found)} images")
         elif as_json:
-            click.echo("\n".join(map(json.dumps, facts)))
+            click.echo("\n".join(json.dumps(_facts(fetched)) for fetched in found))
         else:
-            click.echo("\n".join(_lines(facts, names)))
+            click.echo("\n".join(_lines(list(map(_facts, found)), names)))
 
 
 def _check_sheet(out: str, count: int) -> None:
@@ -122,30 +133,13 @@ def _lines(facts: list[dict[str, Any]], names: list[str]) -> list[str]:
     return table.lines(["record", "key", "label", "image", "stored", "bytes"], rows, left=5)
 
 
-def _draw(
-    records: DatabaseRecords,
-    found: list[Stored],
-    facts: list[dict[str, Any]],
-    names: list[str],
-    out: str,
-    columns: int,
-    cell: int,
-) -> None:
-    images: list[Any] = []
-    captions: list[str] = []
-    for fetched, fact in zip(found, facts, strict=True):
-        try:
-            image, label = records.decode(fetched)
-        except DataError:
-            image = _nothing()
-            captions.append(f"{fact['record']}: broken")
-        else:
-            name = names[label] if 0 <= label < len(names) else str(label)
-            captions.append(f"{fact['record']}: {name}")
-        images.append(image)
-    sheet = contact_sheet(images, captions, columns, cell)
-    with atomic_stream(out) as stream:
-        stream.write(encode_image(sheet, out.rpartition(".")[2]))
+def _picture(records: DatabaseRecords, fetched: Stored, names: list[str]) -> Picture:
+    try:
+        image, label = records.decode(fetched)
+    except DataError:
+        return _nothing(), f"{fetched.number}: broken"
+    name = names[label] if 0 <= label < len(names) else str(label)
+    return as_bytes(in_colours(image)), f"{fetched.number}: {name}"
 
 
 def _nothing() -> Any:
