@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -49,6 +50,8 @@ def command(
     Layers, blobs and parameters keep their names, and the prototxt its comments.  A Flatten or Reshape before an inner
     product goes.  The layers are those of the TEST phase; others stay.
     """
+    if os.path.realpath(out_net) == os.path.realpath(out_weights):
+        raise NetcliError("can't hold both the net and its weights", place=Place(out_net))
     for path in (out_net, out_weights):
         if any(os.path.exists(given) and os.path.realpath(path) == os.path.realpath(given) for given in (net, weights)):
             raise NetcliError("is to be read, and can't be written too", place=Place(path))
@@ -56,14 +59,14 @@ def command(
     text = read_text(net)
     document = upgrade_net(parse(text, schema.NetParameter, net))
     state = {"level": level, "stages": stages, "allow_python": allow_python, "gradients": False}
+    planned = Net(with_inputs(document, inputs), TEST, dry=True, **state)  # type: ignore[arg-type]
+    with contextlib.closing(planned):
+        what = recast(document, planned)
+    new = recast_document(document, what)
     old = Net(with_inputs(document, inputs), TEST, **state)  # type: ignore[arg-type]
-    try:
-        what = recast(document, old)
-        new = recast_document(document, what)
+    with contextlib.closing(old):
         load_all_weights(old, split_paths([weights]))
         _write_weights(old, Net(with_inputs(new, inputs), TEST, **state), document, what, out_weights)  # type: ignore[arg-type]
-    finally:
-        old.close()
     written = _text(text, document, new, what)
     if written is None:
         click.echo(f"{net}: is of an old form, so that its comments are not kept", err=True)

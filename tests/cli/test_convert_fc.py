@@ -175,6 +175,8 @@ def test_inputs_are_not_written_over(tmp_path, netcli):
     (tmp_path / "w").write_text("")
     status, _, err = netcli("convert-fc", tmp_path / "n", tmp_path / "w", tmp_path / "n", tmp_path / "new")
     assert (status, err) == (2, f"netcli: {tmp_path / 'n'}: is to be read, and can't be written too\n")
+    status, _, err = netcli("convert-fc", tmp_path / "n", tmp_path / "w", tmp_path / "new", tmp_path / "new")
+    assert (status, err) == (2, f"netcli: {tmp_path / 'new'}: can't hold both the net and its weights\n")
 
 
 def test_a_net_with_data_that_are_not_here_by_the_shape_of_its_images(tmp_path, netcli, made):
