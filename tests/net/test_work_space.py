@@ -83,7 +83,11 @@ def foretold(text, phase, engine):
 
 def taken(text, phase, engine):
     """Bytes of arrays after some passes, and of all that Python took at the peak."""
-    Net(document(text), phase, ops=Ops(engine)).forward()  # so that nothing is counted that is loaded once
+    net = Net(document(text), phase, ops=Ops(engine))  # so that nothing is counted that is loaded or compiled once
+    net.forward()
+    if phase == TRAIN:
+        net.backward()
+    del net
     gc.collect()
     tracemalloc.start()
     try:
