@@ -29,6 +29,7 @@ class ConvOperations:
     b            the biases' layout, None without
     of_channels  that of numbers for each channel, beside y
     after        what is done to forward's results; held: whether its filters stay; bf16: Note [bfloat16]
+    by_rule      forward's operation where nothing is measured, and the hint of the backward ones
 
     `forward`, `backward_data` and `backward_weights` make the operations of these names in a layout, or raise
     Unsupported.
@@ -66,7 +67,7 @@ class ConvOperations:
         # oneDNN counts dilation from 0, and cells of padding on either side.
         behind = tuple(p + max(0, -each) for p, each in zip(pad, room, strict=True))
         self.window = (stride, tuple(d - 1 for d in dilation), pad, behind)
-        self._hint = fastest(self.forward, self.layouts("forward").values())
+        self.by_rule = fastest(self.forward, self.layouts("forward").values())
 
     def layouts(self, operation: str) -> dict[str, Layout]:
         """Where activations may lie in an operation, the first by rule."""
@@ -106,12 +107,12 @@ class ConvOperations:
     def backward_data(self, layout: Layout) -> Operation:
         of_w, of_y = free(self.grouped, self.operands), layout(self.y_shape, self.operands)
         arrays = (layout(self.x_shape), of_w, of_y, *self.window)
-        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, self._hint)
+        return Operation("convolution_backward_data", dnnl.CONVOLUTION_DIRECT, *arrays, self.by_rule)
 
     def backward_weights(self, layout: Layout) -> Operation:
         of_x, of_y = layout(self.x_shape, self.operands), layout(self.y_shape, self.operands)
         arrays = (of_x, free(self.grouped), self.b, of_y, *self.window)
-        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, self._hint)
+        return Operation("convolution_backward_weights", dnnl.CONVOLUTION_DIRECT, *arrays, self.by_rule)
 
     def multiply_adds(self) -> int:
         return count_of(self.y_shape) * count_of(self.w_shape[1:])
