@@ -192,7 +192,7 @@ def work_space(layers: Sequence[Layer], runs: Sequence[Run], add: bool) -> WorkS
             calls = Calls(
                 forward=run.forward,
                 backward=run.backward.runs,
-                data=any(run.backward.propagate),
+                data=run.backward.runs and any(run.backward.propagate),
                 weights=run.backward.runs and any(map(layer.learns, range(len(layer.blobs)))),
                 add=add,
             )

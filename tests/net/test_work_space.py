@@ -10,6 +10,7 @@ from arrays.onednn_arrays import needs_onednn, there
 from net.nets import document, layer
 from netcli.arrays.onednn.memory import scratch
 from netcli.arrays.ops import Ops
+from netcli.errors import NetcliError
 from netcli.layers.base import TEST, TRAIN
 from netcli.net import Net
 
@@ -75,15 +76,15 @@ OBJECTS = 256 << 10  # bytes: what else Python takes
 WITH_TEMPORARIES = ("others",)  # of layers that compute by NumPy
 
 
-def foretold(text, phase, engine):
+def foretold(text, phase, ops):
     """What is planned, in bytes, and the work space."""
-    net = Net(document(text), phase, ops=Ops(engine), constant=phase == TEST, dry=True)
+    net = Net(document(text), phase, ops=ops, constant=phase == TEST, dry=True)
     return net.memory.total, net.work_space()
 
 
-def taken(text, phase, engine):
+def taken(text, phase, ops):
     """Bytes of arrays after some passes, and of all that Python took at the peak."""
-    net = Net(document(text), phase, ops=Ops(engine))  # so that nothing is counted that is loaded or compiled once
+    net = Net(document(text), phase, ops=ops)  # so that nothing is counted that is loaded or compiled once
     net.forward()
     if phase == TRAIN:
         net.backward()
@@ -91,7 +92,7 @@ def taken(text, phase, engine):
     gc.collect()
     tracemalloc.start()
     try:
-        net = Net(document(text), phase, ops=Ops(engine), constant=phase == TEST)
+        net = Net(document(text), phase, ops=ops, constant=phase == TEST)
         for _ in range(2):
             net.clear_diffs()
             net.forward()
@@ -109,12 +110,20 @@ def no_timing(monkeypatch):
     monkeypatch.setenv("NETCLI_TIMING", "off")
 
 
+def ops_of(engine, precision):
+    try:
+        return Ops(engine, precision=precision)
+    except NetcliError as fault:
+        pytest.skip(str(fault))
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
 @pytest.mark.parametrize("engine", ["auto", "plain"])
 @pytest.mark.parametrize("phase", [TRAIN, TEST])
 @pytest.mark.parametrize("name", NETS)
-def test_the_memory_foretold_is_the_memory_taken(name, phase, engine):
-    plan, work = foretold(NETS[name], phase, engine)
-    arrays, peak = taken(NETS[name], phase, engine)
+def test_the_memory_foretold_is_the_memory_taken(name, phase, engine, precision):
+    plan, work = foretold(NETS[name], phase, ops_of(engine, precision))
+    arrays, peak = taken(NETS[name], phase, ops_of(engine, precision))
     # oneDNN's work space lasts; that of the plain bodies is NumPy's, and gone when a method returns.
     lasts = work.passing if engine == "auto" and there() else 0
     assert arrays == pytest.approx(plan + work.kept + lasts, rel=0.01, abs=TRIFLE)

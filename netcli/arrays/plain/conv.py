@@ -9,6 +9,7 @@ N: images  C: channels  M: filters  G: groups  P: positions of the filters, imag
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -66,12 +67,23 @@ class Conv:
         block_rows = max(1, BLOCK_BYTES // (row_items * dtype.itemsize))
         self.rows = min(self.out[0], block_rows)
         self.images = max(1, min(images, block_rows // self.out[0]))
-        self._windows = np.empty(self.images * self.rows * row_items, dtype)
-        self._padded = np.empty((self.images, *padded_size, channels), dtype)
+        self._dtype = dtype
+        self._window_items = self.images * self.rows * row_items
+        self._padded_shape = (self.images, *padded_size, channels)
         self._inside = (..., *(slice(p, p + s) for p, s in zip(pad, size, strict=True)))
 
+    # Memory for a block, taken where it is used.
+
+    @cached_property
+    def _windows(self) -> Any:
+        return np.empty(self._window_items, self._dtype)
+
+    @cached_property
+    def _padded(self) -> Any:
+        return np.empty(self._padded_shape, self._dtype)
+
     def hold(self, w: Any) -> None:
-        self._held = w
+        self._held = np.array(self._filters(w))
 
     def forward(self, x: Any, w: Any, b: Any, y: Any, *after: Any) -> None:
         more = iter(after)
@@ -79,7 +91,7 @@ class Conv:
         z = next(more) if self.add else None
         a = next(more) if self.prelu else None
         b, s, t, a = (c if c is None else c.reshape(self.group, -1, *[1] * len(self.out)) for c in (b, s, t, a))
-        filters = self._filters(self._held if self.held else w).swapaxes(1, 2)
+        filters = (self._held if self.held else self._filters(w)).swapaxes(1, 2)
         for images, blocks in self._blocks():
             source = self._padded_images(x[images])
             for rows in blocks:
@@ -131,14 +143,15 @@ class Conv:
 
     def work_space(self, calls: Calls) -> WorkSpace:
         unrolls = calls.data or not self.is_pointwise
-        kept = self._windows.nbytes * unrolls + self._padded.nbytes * (self.is_padded or calls.data)
         filters = self.y_shape[1] * self.window
+        kept = self._window_items * unrolls + count_of(self._padded_shape) * (self.is_padded or calls.data)
+        kept += filters * self.held
         results = self.images * self.rows * count_of(self.out[1:]) * self.y_shape[1]
         # Filters in another order beside results, or two sums of their gradients.
         passing = filters + max(results, filters * calls.weights)
         if self.operand is rounded:
             passing += filters + 2 * self.images * count_of(self.x_shape[1:])
-        return WorkSpace(kept, self._windows.itemsize * passing)
+        return WorkSpace(self._dtype.itemsize * kept, self._dtype.itemsize * passing)
 
     # -- blocks of the work
 
