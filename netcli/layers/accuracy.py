@@ -15,7 +15,8 @@ class Accuracy(Layer):
     """The share of items whose label's score is among the `top_k` highest.
 
     bottom  x          scores; any shape with the classes along `axis`
-            labels     whole numbers 0 .. classes-1, as many as x has items off `axis`, in its order
+            labels     whole numbers 0 .. classes-1, as many as x has items off `axis`, in its order; or a share for
+                       each class, in the shape of x, of which the largest counts
     top     accuracy   scalar; 0 where every label is ignored
             per class  (classes,): the same among the items of each class, 0 for a class without items; optional
     param   top_k         default 1
@@ -35,7 +36,12 @@ class Accuracy(Layer):
         x = bottom[0]
         self.class_axis = self.axis(self.p.axis, len(x.shape), "accuracy_param.axis")
         self.classes = x.shape[self.class_axis]
-        self.label_shape = label_shape(self, bottom, self.class_axis)
+        self.shared = self.classes > 1 and bottom[1].shape == x.shape
+        self.label_shape = (
+            (*x.shape[: self.class_axis], 1, *x.shape[self.class_axis + 1 :])
+            if self.shared
+            else label_shape(self, bottom, self.class_axis)
+        )
         if self.p.top_k > self.classes:
             raise ShapeError(
                 f"top_k {self.p.top_k} exceeds the {self.classes} classes of bottom {self.named(0, x.shape)}",
@@ -48,9 +54,10 @@ class Accuracy(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, x = self.xp, bottom[0].data
         ignore = self.p.ignore_label if self.p.HasField("ignore_label") else None
-        index, ignored = whole_numbers(
-            bottom[1].data, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore, xp=xp
-        )
+        labels = bottom[1].data
+        if self.shared:
+            labels = labels.argmax(self.class_axis)
+        index, ignored = whole_numbers(labels, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore, xp=xp)
         index = index.reshape(self.label_shape)
         score = x[picks(x.shape, self.class_axis, index, xp)]
         # The label's own score is one of those >= it.

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from netcli.arrays.layout import count_of
 from netcli.blob import Blob
+from netcli.errors import ShapeError
 from netcli.layers.base import Arity
 from netcli.layers.labels import label_shape, whole_numbers
 from netcli.layers.loss import Loss, Normalization
@@ -30,6 +31,7 @@ class ClassLoss(Loss):
     """
 
     tops: ClassVar[Arity] = (1, 2)
+    takes_shares: ClassVar[bool] = False  # whether labels may be a share for each class, in the shape of x
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.normalization = Normalization.of(self.param.loss_param)
@@ -40,7 +42,11 @@ class ClassLoss(Loss):
         shape = bottom[0].shape
         self.class_axis = self.axis(self.p.axis, len(shape), f"{self.param_field}.axis")
         self.classes = shape[self.class_axis]
-        self.label_shape = label_shape(self, bottom, self.class_axis)
+        self.shared = self.takes_shares and self.classes > 1 and bottom[1].shape == shape
+        if self.shared and self.normalization.ignore is not None:
+            raise ShapeError("no share of the classes can be ignore_label", field="loss_param.ignore_label")
+        if not self.shared:
+            self.label_shape = label_shape(self, bottom, self.class_axis)
         self.prob.reshape(shape)
         self.softmax = self.ops.softmax(shape, self.class_axis, self.dtype)
         if len(top) > 1:
@@ -49,6 +55,14 @@ class ClassLoss(Loss):
     def score(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Read the labels and compute p; raises DataError for a label that is no class."""
         x, labels = bottom[:2]
+        self.softmax.forward(x.data, self.prob.data)
+        if len(top) > 1:
+            top[1].data[...] = self.prob.data
+        if self.shared:
+            self.divisor = self.normalization.divisor(
+                count_of(x.shape[: self.class_axis]), x.count // self.classes, None
+            )
+            return
         index, ignored = whole_numbers(
             labels.data,
             self.classes,
@@ -59,6 +73,3 @@ class ClassLoss(Loss):
         self.divisor = self.normalization.divisor(count_of(x.shape[: self.class_axis]), labels.count, ignored)
         self.index = index.reshape(self.label_shape)
         self.ignored = None if ignored is None else ignored.reshape(self.label_shape)
-        self.softmax.forward(x.data, self.prob.data)
-        if len(top) > 1:
-            top[1].data[...] = self.prob.data

@@ -62,3 +62,10 @@ def test_refusals():
         "bottom 'ip' (4, 5) with classes along axis 1 takes 4 labels, 'label' (5,) has 5"
     )
     assert refusal(kind + " accuracy_param { axis: -3 }", [(4, 5), (4,)]) == "axis -3 is not in a bottom of 2 axes"
+
+
+def test_of_shares_the_largest_counts():
+    scores = np.array([[0.1, 0.9, 0.0], [0.8, 0.1, 0.1], [0.2, 0.3, 0.5], [0.5, 0.4, 0.1]])
+    shares = np.array([[0.2, 0.7, 0.1], [0.3, 0.1, 0.6], [0, 0, 1], [0.6, 0.4, 0]])
+    case = Case("shares", "type: 'Accuracy'", ((4, 3), shares))
+    assert float(Run(case, [scores, shares]).forward()[0]) == 0.75

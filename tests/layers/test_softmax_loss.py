@@ -144,3 +144,49 @@ def test_refusals():
     )
     assert refusal(kind + " softmax_param { axis: 2 }", [(4, 5), (4,)]) == "axis 2 is not in a bottom of 2 axes"
     assert refusal(kind, [(), ()]).startswith("bottoms 'ip2' ()")
+
+
+# -- a share for each class
+
+SHARES = np.random.default_rng(5).dirichlet(np.ones(5), 4)
+
+
+def of_shares(mode="VALID"):
+    def reference(x, q):
+        rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+        shares = np.moveaxis(q, 1, -1).reshape(-1, x.shape[1])
+        p = np.exp(rows - rows.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        divisor = {"FULL": len(rows), "VALID": len(rows), "BATCH_SIZE": len(x), "NONE": 1}[mode]
+        return [-(shares * np.log(p)).sum() / divisor]
+
+    return reference
+
+
+IMAGES_OF_SHARES = np.random.default_rng(6).dirichlet(np.ones(5), (3, 4, 2)).transpose(0, 3, 1, 2)
+test_shares = case_test(
+    [
+        case("shares", "", ((4, 5), SHARES), of_shares()),
+        case("shares that are no whole", "", ((4, 5), SHARES * 1.7), of_shares()),
+        case("shares of images", "", ((3, 5, 4, 2), IMAGES_OF_SHARES), of_shares()),
+        case(
+            "shares of images by images",
+            "loss_param { normalization: BATCH_SIZE }",
+            ((3, 5, 4, 2), IMAGES_OF_SHARES),
+            of_shares("BATCH_SIZE"),
+        ),
+    ]
+)
+
+
+def test_shares_of_one_class_each_are_labels():
+    x = np.random.default_rng(1).standard_normal((4, 5))
+    plain = case("labels", "", ((4, 5), LABELS))
+    whole = case("whole shares", "", ((4, 5), np.eye(5)[LABELS]))
+    losses = [float(Run(each, [x, y]).forward()[0]) for each, y in ((plain, LABELS), (whole, np.eye(5)[LABELS]))]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
+def test_shares_can_t_be_ignored():
+    text = "type: 'SoftmaxWithLoss' loss_param { ignore_label: 1 }"
+    assert refusal(text, [(4, 5), (4, 5)]) == "no share of the classes can be ignore_label"

@@ -1,0 +1,125 @@
+"""Images mixed with others of their batch, and their labels with theirs.
+
+Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018; Yun et al., "CutMix:
+Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netcli.arrays import random
+from netcli.arrays.layout import Shape
+from netcli.blob import Blob
+from netcli.errors import ShapeError
+from netcli.layers.base import Layer, layer
+from netcli.layers.labels import one_label_each, whole_numbers
+
+BLOCKS = 5  # of random words for each image: 4 for what is done, the others for the share
+TRIES = 8  # of the share; one in two is taken at least
+
+
+@layer("Mix", param="mix_param")
+class Mix(Layer):
+    """In TRAIN y_i = a_i x_i + (1 - a_i) x_j, or x_i with a rectangle of x_j; in TEST y = x.
+
+    i, j   images of the batch, j drawn for each i; a_i its own share, drawn from Beta(alpha, alpha); the rectangle has
+           1 - a_i of the area, its middle is anywhere, and a_i becomes what is left of x_i in the image
+    bottom  x        (N, C, H, W)
+            labels   (N,): whole numbers 0 .. num_classes-1
+    top     y        shape of x
+            q        (N, num_classes): a_i for the label of i and 1 - a_i for that of j, as SoftmaxWithLoss and Accuracy
+                     take it
+    param   num_classes   must be given
+            mixup_alpha, cutmix_alpha   0 (default): not this; at most 1
+            prob          chance that an image is mixed; default 1
+            cutmix_prob   chance of cutmix where both are there; default 0.5
+    errors  DataError for a label that is no class
+
+    The draws depend on the net's seed, the layer's name and the number of forward passes alone.  No gradient.
+    """
+
+    bottoms = 2
+    tops = 2
+    no_gradient: ClassVar[tuple[int, ...] | None] = None
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if self.p.num_classes < 1:
+            raise ShapeError("num_classes must be given", field="mix_param.num_classes")
+        for name in ("mixup_alpha", "cutmix_alpha"):
+            if not 0 <= getattr(self.p, name) <= 1:
+                raise ShapeError(f"{name} {getattr(self.p, name):g} is not in 0 .. 1", field=f"mix_param.{name}")
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if len(bottom[0].shape) != 4:
+            raise ShapeError(f"takes images (N, C, H, W), got {self.named(0, bottom[0].shape)}", field="bottom")
+        one_label_each(self, bottom)
+        super().reshape(bottom, top)
+
+    def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        return [bottom_shapes[0], (bottom_shapes[0][0], self.p.num_classes)]
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        x, y, q = bottom[0].data, top[0].data, top[1].data
+        classes = self.p.num_classes
+        labels, _ = whole_numbers(bottom[1].data, classes, f"num_classes of '{self.name}'", xp=self.xp)
+        labels = labels.reshape(-1)
+        y[...] = x
+        q[...] = 0
+        count = len(x)
+        mixes = self.train and count > 1 and (self.p.mixup_alpha or self.p.cutmix_alpha)
+        words = (
+            random.words(self.context.seed, f"mix {self.name}", self.context.passes, 0, count, BLOCKS) if mixes else ()
+        )
+        for i in range(count):
+            share, other = 1.0, i
+            if mixes and float(random.unit(words[i][0])) < self.p.prob:
+                other = (i + 1 + int(random.below(words[i][1], count - 1))) % count
+                share = self._mix(x, y, i, other, words[i])
+            q[i, labels[i]] += share
+            q[i, labels[other]] += 1 - share
+
+    def _mix(self, x: Any, y: Any, i: int, j: int, words: Any) -> float:
+        """Mix image j into y_i; returns what is left of image i."""
+        both = self.p.mixup_alpha and self.p.cutmix_alpha
+        cuts = float(random.unit(words[2])) < self.p.cutmix_prob if both else bool(self.p.cutmix_alpha)
+        if not cuts:
+            share = float(np.float32(beta(self.p.mixup_alpha, words[4:])))
+            y[i] *= share
+            y[i] += np.dtype(self.dtype).type(1 - share) * x[j]
+            return share
+        share = beta(self.p.cutmix_alpha, words[4:])
+        height, width = x.shape[2:]
+        rows, columns = rectangle(math.sqrt(1 - share), words[3], height, width)
+        y[i, :, rows, columns] = x[j, :, rows, columns]
+        return 1.0 - float((rows.stop - rows.start) * (columns.stop - columns.start) / (height * width))
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """Images and labels have no gradient."""
+
+
+def rectangle(side: float, word: Any, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a rectangle that has `side` of each side of the image, about a middle that is drawn."""
+    found = []
+    for size, half in ((height, word >> np.uint64(32)), (width, word & np.uint64(0xFFFFFFFF))):
+        middle, length = int(half) * size >> 32, round(side * size)
+        begin = middle - length // 2
+        found.append(slice(max(0, begin), min(size, begin + length)))
+    return found[0], found[1]
+
+
+def beta(alpha: float, words: Any) -> float:
+    """A number from Beta(alpha, alpha), 0 < alpha <= 1 (Joehnk 1964); of each two words one in two pairs is taken."""
+    if alpha == 1:
+        return float(random.unit(words[0]))
+    for first in range(0, 2 * TRIES, 2):
+        u, v = (math.log(1 - float(random.unit(words[first + k]))) / alpha for k in range(2))
+        most = max(u, v)  # logarithms, for small alpha makes powers that are 0
+        total = most + math.log(math.exp(u - most) + math.exp(v - most))
+        if total <= 0:
+            return math.exp(u - total)
+    return 0.5
