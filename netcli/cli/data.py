@@ -22,6 +22,7 @@ from netcli.layers.batches import BatchLayer
 from netcli.net import Net
 from netcli.net.label_range import LabelRange, label_ranges
 from netcli.prototxt import kind, read_net, read_solver
+from netcli.sources.duplicates import ALIKE
 from netcli.training.choices import Choice, choose
 from netcli.training.data_layers import DataLayer, data_layers, pipeline_rate
 from netcli.training.data_survey import Looked, look, pairs_of
@@ -36,6 +37,13 @@ log = logging.getLogger("netcli")
 @stage_option
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Look at N images of each set, evenly spread.")
 @click.option("--no-duplicates", is_flag=True, help="Do not look for images that are there twice.")
+@click.option(
+    "--near",
+    type=click.FloatRange(0.9, 1),
+    default=ALIKE,
+    show_default=True,
+    help="Correlation of small images from which on two are nearly the same.",
+)
 @click.option("--time", "seconds", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Time instead.")
 @threads_option
 @python_option
@@ -47,6 +55,7 @@ def command(
     stages: tuple[str, ...],
     sample: int | None,
     no_duplicates: bool,
+    near: float,
     seconds: float | None,
     threads: int | None,
     allow_python: bool,
@@ -68,7 +77,7 @@ def command(
         return
     with ExitStack() as opened:
         found = _look(path, choices, sample, threads, allow_python, opened)
-        pairs = None if no_duplicates else pairs_of(found)
+        pairs = None if no_duplicates else pairs_of(found, near)
         click.echo(data_report.json_text(found, pairs) if as_json else "\n".join(data_report.lines(found, pairs)))
 
 

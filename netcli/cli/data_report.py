@@ -11,6 +11,8 @@ from netcli.cli import table
 from netcli.training.data_survey import Looked, Pair
 
 SHOWN = 5  # sizes, faults and pairs that lines name
+PAIRS = 1000  # that JSON names, of those that are the same and of near ones
+MANY = 0.1  # near pairs for each image, from which on they are no copies
 CLASSES = 50  # of more, the table has those with the fewest images
 
 
@@ -86,9 +88,15 @@ def _of_pairs(found: Sequence[Looked], pairs: Sequence[Pair], start: str) -> Ite
     told += [f"{_counted(len(near), 'pair')} nearly the same"] if near else []
     told += [f"{other:,} of these with different labels"] if other else []
     yield start + ", ".join(told)
+    if len(near) > MANY * sum(len(found[number].numbers) for number in {at for pair in near for at in _sets(pair)}):
+        yield f"{' ' * len(start)}so many that images here are of few forms; a higher --near tells copies apart"
     for pair in [*exact[:SHOWN], *near[:SHOWN]]:
         first, second = (found[number].named(place) for number, place in (pair.first, pair.second))
         yield f"{' ' * len(start)}{second} {'=' if pair.exact else '~'} {first}"
+
+
+def _sets(pair: Pair) -> tuple[int, int]:
+    return pair.first[0], pair.second[0]
 
 
 def _counted(count: int, what: str) -> str:
@@ -112,7 +120,7 @@ def _classes(found: Sequence[Looked]) -> Iterator[str]:
 
 
 def json_text(found: Sequence[Looked], pairs: Sequence[Pair] | None) -> str:
-    """All of it; `duplicates` is null where none were looked for."""
+    """All of it; `duplicates` is null where none were looked for, and names the first PAIRS of each kind."""
 
     def record(at: tuple[int, int]) -> dict[str, Any]:
         each = found[at[0]]
@@ -123,7 +131,17 @@ def json_text(found: Sequence[Looked], pairs: Sequence[Pair] | None) -> str:
             "sets": [_set(each) for each in found],
             "duplicates": None
             if pairs is None
-            else [{"first": record(pair.first), "second": record(pair.second), "exact": pair.exact} for pair in pairs],
+            else {
+                name: {
+                    "count": len(kind),
+                    "other_labels": sum(not _same_label(found, pair) for pair in kind),
+                    "pairs": [[record(pair.first), record(pair.second)] for pair in kind[:PAIRS]],
+                }
+                for name, kind in (
+                    ("same", [pair for pair in pairs if pair.exact]),
+                    ("near", [pair for pair in pairs if not pair.exact]),
+                )
+            },
         },
         indent=2,
     )

@@ -11,10 +11,10 @@ import numpy as np
 from netcli.sources.fingerprint import Fingerprint
 
 BITS = 12  # of 128 that hashes of near duplicates differ in, at most
-ALIKE = 0.97  # correlation of their small images, at least
+ALIKE = 0.97  # correlation of their small images, at least; photographs that are cut or stored otherwise have it
 NOISE = 2.0  # levels of 255 that are no contrast, for the correlation
 BRIGHTNESS = 32.0  # levels of 255 that their means are apart, at most
-NEIGHBOURS = 1000  # compared with each image, of those with which it shares a word of the hash
+NEIGHBOURS = 300  # compared with each image, of those with which it shares a word of the hash
 
 _COUNTS = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
 
@@ -31,8 +31,11 @@ class Duplicates:
     near: Any
 
 
-def find_duplicates(prints: Sequence[Fingerprint]) -> Duplicates:
-    """Equal images, and near ones, by the constants above.
+def find_duplicates(prints: Sequence[Fingerprint], alike: float = ALIKE) -> Duplicates:
+    """Equal images, and near ones, by the constants above, and `alike` in place of ALIKE.
+
+    Drawings of one form, such as digits, are as near to each other as photographs are only to their copies: of MNIST's
+    there are more pairs than images.
 
     Images that share one of the 8 words of the hash are compared.  Hashes that differ in at most 7 bits do so surely,
     and nine of ten of those that differ in 12 by chance.  Where more than NEIGHBOURS share a word, each is compared
@@ -47,10 +50,10 @@ def find_duplicates(prints: Sequence[Fingerprint]) -> Duplicates:
         return Duplicates(same, np.empty((0, 2), int))
     bits = np.stack([prints[i].bits for i in first])
     greys = np.stack([prints[i].greys for i in first])
-    return Duplicates(same, first[_near(bits, greys)])
+    return Duplicates(same, first[_near(bits, greys, alike)])
 
 
-def _near(bits: Any, greys: Any) -> Any:
+def _near(bits: Any, greys: Any, alike: float) -> Any:
     """(pairs, 2), rising."""
     found: list[Any] = [np.empty((0, 2), int)]
     for word in bits.T:
@@ -63,11 +66,11 @@ def _near(bits: Any, greys: Any) -> Any:
             here = here[word[here] == word[here + ahead]]
             if not len(here):
                 break
-            found.append(_alike(bits, greys, order[here], order[here + ahead]))
+            found.append(_alike(bits, greys, order[here], order[here + ahead], alike))
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _alike(bits: Any, greys: Any, a: Any, b: Any) -> Any:
+def _alike(bits: Any, greys: Any, a: Any, b: Any, alike: float) -> Any:
     """Those of the pairs (a[i], b[i]) that are near duplicates, (pairs, 2), the lower number first."""
     apart = _COUNTS[bits[a] ^ bits[b]].sum(1)
     a, b = a[apart <= BITS], b[apart <= BITS]
@@ -76,5 +79,5 @@ def _alike(bits: Any, greys: Any, a: Any, b: Any) -> Any:
     x, y = x - mean_x[:, None], y - mean_y[:, None]
     noise = x.shape[1] * NOISE**2
     correlation = ((x * y).sum(1) + noise) / np.sqrt(((x * x).sum(1) + noise) * ((y * y).sum(1) + noise))
-    close = (correlation >= ALIKE) & (np.abs(mean_x - mean_y) <= BRIGHTNESS)
+    close = (correlation >= alike) & (np.abs(mean_x - mean_y) <= BRIGHTNESS)
     return np.stack([np.minimum(a, b)[close], np.maximum(a, b)[close]], axis=1)

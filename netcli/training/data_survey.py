@@ -153,9 +153,12 @@ class Pair:
     exact: bool
 
 
-def pairs_of(sets: Sequence[Looked]) -> list[Pair]:
-    """Each image that equals an earlier one, with the first that it equals, and each pair of near ones."""
+def pairs_of(sets: Sequence[Looked], alike: float) -> list[Pair]:
+    """Each image that equals an earlier one, with the first that it equals, and each pair of near ones.
+
+    alike: see `find_duplicates`
+    """
     places = [(number, place) for number, each in enumerate(sets) for place in range(len(each.prints))]
-    found: Duplicates = find_duplicates([print_ for each in sets for print_ in each.prints])
+    found: Duplicates = find_duplicates([print_ for each in sets for print_ in each.prints], alike)
     exact = [Pair(places[group[0]], places[other], True) for group in found.same for other in group[1:]]
     return exact + [Pair(places[a], places[b], False) for a, b in found.near.tolist()]

@@ -49,14 +49,16 @@ def test_a_look_as_json(folder, netcli, file):
     assert train["labels"] == {"0": 6, "1": 3, "3": 2, "4": 1}
     assert (train["classes"], train["out_of_range"], train["empty"], train["imbalance"]) == (4, {"4": 1}, [2], 6)
     assert (test["name"], test["out_of_range"], test["empty"], test["broken"]) == ("TEST 'data'", {}, [], [])
-    ends = [(pair["exact"], pair["first"]["record"], pair["second"]["record"]) for pair in found["duplicates"]]
+    same = found["duplicates"]["same"]
+    ends = [(first["record"], second["record"]) for first, second in same["pairs"]]
     first, second = f"{folder}/train: record ", f"{folder}/test: record "
     assert ends == [
-        (True, f"{first}2 ('00000002')", f"{first}7 ('00000007')"),
-        (True, f"{first}5 ('00000005')", f"{second}3 ('00000003')"),
+        (f"{first}2 ('00000002')", f"{first}7 ('00000007')"),
+        (f"{first}5 ('00000005')", f"{second}3 ('00000003')"),
     ]
-    assert found["duplicates"][0]["first"]["label"] == 0
-    assert found["duplicates"][0]["second"]["label"] == 1
+    assert [each["label"] for each in same["pairs"][0]] == [0, 1]
+    assert (same["count"], same["other_labels"]) == (2, 2)
+    assert found["duplicates"]["near"] == {"count": 0, "other_labels": 0, "pairs": []}
 
 
 def test_a_look_for_a_person(folder, netcli):
@@ -161,3 +163,14 @@ def test_layers_without_images_are_told_of(folder, netcli):
     status, _, err = netcli("data", folder / "net.prototxt", "--phase", "TRAIN")
     assert status == 0
     assert err == "warning: layer 'given' (MemoryData) has no images to look at one by one\n"
+
+
+def test_images_of_few_forms_are_told_to_be_alike(folder, netcli):
+    forms = np.zeros((9, 1, 18, 18), np.uint8)
+    forms[:, :, 4:14, 6:12] = 255
+    forms[np.arange(9), 0, 0, 2 * np.arange(9)] = 90  # each by a pixel
+    make_lmdb(folder / "forms", forms, [0] * 9)
+    (folder / "net.prototxt").write_text(NET.replace('"train"', '"forms"'))
+    out = netcli("data", folder / "net.prototxt", "--phase", "TRAIN")[1]
+    assert "  twice    36 pairs are nearly the same\n           so many that images here are of few forms;" in out
+    assert "no two images are the same" in netcli("data", folder / "net.prototxt", "--phase", "TRAIN", "--near", 1)[1]
