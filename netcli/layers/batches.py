@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +19,8 @@ from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
+from netcli.layers.records import Batch, MisfitError, Record, Source
 from netcli.snapshots import read_blob
-from netcli.sources.image_cache import ImageCache
-from netcli.sources.image_file import Reduction
 from netcli.sources.prefetch import Prefetch
 
 log = logging.getLogger("netcli")
@@ -31,59 +29,6 @@ PART = 8  # records that a thread takes at a time
 HANDED_OVER = 1 << 20  # bytes of a batch from which on it is not copied: the layers behind have to look at new memory
 
 MOVED = ("scale", "mean_file", "crop_size", "mirror")  # of DataParameter and the like; the upgrade moves those of V1
-
-
-class Source(Protocol):
-    """Records in order, the same number in each epoch."""
-
-    def __len__(self) -> int:
-        """Records in an epoch."""
-
-    def fetch(self, epoch: int, index: int) -> Any:
-        """What is stored of record `index` of an epoch; by one thread at a time."""
-
-    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
-        """(image (C, H, W) uint8 or float32, label) of what was fetched; raises DataError, which names it.
-
-        By any number of threads.  reduction: see `decode_image`
-        """
-
-    def name(self, epoch: int, index: int) -> str:
-        """The record in words, for a sentence."""
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class Batch:
-    """Images (N, C, H, W), channels-last in `flat`, and labels (N,)."""
-
-    flat: Any
-    data: Any
-    labels: Any
-
-
-class Record(NamedTuple):
-    """One to be decoded: its place in the batch and in the run, what is stored of it, and its random words."""
-
-    item: int
-    epoch: int
-    number: int
-    fetched: Any
-    words: Any
-
-
-class _MisfitError(Exception):
-    """An image that does not fit its batch or transform: the record, which the loading thread names, and the fault."""
-
-    def __init__(self, record: Record, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.record, self.message, self.field = record, message, field
-
-
-def cache_of(param: Any) -> ImageCache | None:
-    """The cache that a layer's message asks for."""
-    return ImageCache(param.cache_mib << 20) if param.cache else None
 
 
 class BatchLayer(Layer):
@@ -297,7 +242,7 @@ class BatchLayer(Layer):
         """Call it, and raise what does not fit as a DataError that names the record."""
         try:
             return work(*arguments)
-        except _MisfitError as fault:
+        except MisfitError as fault:
             name = self.source.name(fault.record.epoch, fault.record.number)
             raise DataError(f"{name}{fault.message}", field=fault.field) from None
 
@@ -318,7 +263,7 @@ class BatchLayer(Layer):
         for record in records:
             image, shape = self._decoded(record)
             if shape != batch.data.shape[1:]:
-                raise _MisfitError(
+                raise MisfitError(
                     record,
                     f" is {size_text(shape)}, the first of its batch is {size_text(batch.data.shape[1:])}; images of "
                     "several sizes need crop_size or batch_size 1",
@@ -331,7 +276,7 @@ class BatchLayer(Layer):
         try:
             return (image, label), self.transform.shape(image.shape, image.dtype)
         except ShapeError as fault:
-            raise _MisfitError(record, f": {fault.message}", fault.field) from None
+            raise MisfitError(record, f": {fault.message}", fault.field) from None
 
     def _put(self, batch: Batch, record: Record, image: tuple[Any, int]) -> None:
         self.transform(image[0], record.words, batch.data[record.item])

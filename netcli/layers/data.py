@@ -10,8 +10,9 @@ from typing import Any
 
 from netcli.errors import DataError, NetcliError
 from netcli.layers.base import layer
-from netcli.layers.batches import BatchLayer, Source, cache_of
+from netcli.layers.batches import BatchLayer
 from netcli.layers.record_order import RecordOrder
+from netcli.layers.records import Source, cache_of
 from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
 from netcli.sources.datum import read_datum
 from netcli.sources.image_cache import ImageCache

@@ -12,8 +12,9 @@ from netcli.arrays import random
 from netcli.arrays.resize import resize
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
-from netcli.layers.batches import BatchLayer, Source, cache_of
+from netcli.layers.batches import BatchLayer
 from netcli.layers.record_order import RecordOrder
+from netcli.layers.records import Source, cache_of
 from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction, read_image
 from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list

@@ -18,7 +18,8 @@ from netcli.arrays.layout import size_text
 from netcli.augment.transform import Transform
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import layer
-from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.batches import BatchLayer
+from netcli.layers.records import Source
 from netcli.prototxt import schema
 from netcli.sources.image_file import Reduction, image_size, read_file, read_image
 from netcli.sources.image_list import folder_of, named, prefix_of

@@ -10,7 +10,8 @@ from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.errors import DataError
-from netcli.layers.batches import BatchLayer, Source
+from netcli.layers.batches import BatchLayer
+from netcli.layers.records import Source
 from netcli.net.label_range import LabelRange
 from netcli.sources.duplicates import Duplicates, find_duplicates
 from netcli.sources.fingerprint import Fingerprint, fingerprint
