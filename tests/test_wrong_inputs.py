@@ -100,6 +100,10 @@ def copied(name, other):
     return lambda folder: shutil.copyfile(folder / name, folder / other)
 
 
+def copied_folder(name, other):
+    return lambda folder: shutil.copytree(folder / name, folder / other)
+
+
 def write(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
@@ -155,6 +159,7 @@ PYTHON = 'type: "Python" bottom: "data" top: "conv1" python_param { module: "use
 TWO_TEST_NETS = 'test_net: "net.prototxt"\n' * 2 + "test_iter: 5\ntest_interval: 2\nmax_iter"
 EXTRACT = ["extract-features", "net.prototxt", "--weights", "tiny.caffemodel"]
 CONVERT = ["convert-images", "/", "list.txt", "new_db"]
+MERGE = ["db", "merge", "db", "copy", "new_db", "--keep-keys"]
 TRAIN_IT = ["train", "solver.prototxt"]
 TEST_IT = ["test", "net.prototxt", "--weights", "tiny.caffemodel"]
 
@@ -206,6 +211,14 @@ ROWS = [
     ("database that is there already", ["convert-images", "/", "list.txt", "db"], nothing),
     ("image that is not there", ["predict", "deploy.prototxt", "--weights", "tiny.caffemodel", "nowhere.png"], nothing),
     ("mean of what is no database", ["compute-mean", "nowhere_lmdb", "mean.binaryproto"], nothing),
+    ("axes of images that are cut off", ["compute-mean", "db", "--pca"], cut("db/data.mdb", 0.5)),
+    ("record that is not there", ["db", "get", "db", "x.png", "--record", "99"], nothing),
+    ("key that is not there", ["db", "get", "db", "x.png", "--key", "cat"], nothing),
+    ("databases with the same keys", MERGE, copied_folder("db", "copy")),
+    ("parts of more than there is", ["db", "split", "db", "a_db=0.9", "b_db=0.2"], nothing),
+    ("part in the place of the whole", ["db", "split", "db", "db=0.5", "--force"], nothing),
+    ("look at a net without data", ["data", "deploy.prototxt"], nothing),
+    ("look at a net whose database is not there", ["data", "net.prototxt"], in_net('"db"', '"nowhere"')),
     ("features of a blob that is not there", [*EXTRACT, "--blob", "conv2=new_db"], nothing),
     ("features into a database that is there", [*EXTRACT, "--blob", "conv1=db"], nothing),
     ("window file with a wrong window", TRAIN_IT, windows("1 0.9 3 0 2 4")),

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from databases import make_database, make_images, make_lmdb, needs_leveldb
+from netcli.errors import DataError
 from netcli.sources.database import LEVELDB, LMDB, create_database, open_database
 from netcli.sources.datum import read_datum, write_datum, write_encoded_datum
 from netcli.sources.image_file import encode_image, image_size, read_image
+from netcli.sources.lmdb_writer import LmdbWriter
 
 kinds = pytest.mark.parametrize("kind", [LMDB, pytest.param(LEVELDB, marks=needs_leveldb)])
 
@@ -282,3 +284,18 @@ def test_a_part_that_is_there_stops_the_others(tmp_path, netcli):
     assert netcli("db", "split", path, f"{tmp_path}/a=5", f"{tmp_path}/b=5")[0] == 2
     assert sorted(os.listdir(tmp_path)) == ["b", "db"]
     assert len(contents(tmp_path / "b")) == 1
+
+
+def test_parts_come_into_place_together_or_not_at_all(tmp_path, netcli, monkeypatch):
+    path = make_lmdb(tmp_path / "db", make_images(10))
+    flushed = []
+
+    def flush(writer):
+        flushed.append(writer)
+        if len(flushed) == 2:
+            raise DataError("the disk is full")
+
+    monkeypatch.setattr(LmdbWriter, "flush", flush)
+    status, _, err = netcli("db", "split", path, f"{tmp_path}/a=5", f"{tmp_path}/b=5")
+    assert (status, err) == (2, "netcli: the disk is full\n")
+    assert os.listdir(tmp_path) == ["db"]
