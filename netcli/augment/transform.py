@@ -14,6 +14,7 @@ import numpy as np
 from netcli.arrays import random
 from netcli.arrays.layout import Shape, size_text
 from netcli.arrays.ops import Ops
+from netcli.augment.artefacts import artefact_steps
 from netcli.augment.colours import PCAJitter, colour_steps
 from netcli.augment.draws import happens
 from netcli.augment.sizes import padded, size_steps
@@ -25,7 +26,8 @@ COMPUTED = {
     *("scale", "mirror", "crop_size", "mean_file", "mean_value", "force_color", "force_gray"),
     *("crop_h", "crop_w", "center_crop", "pad"),
     *("resize_param", "min_side", "random_resize_param", "random_aspect_ratio_param"),
-    *("affine_param", "blur_param", "distort_param", "color_jitter", "pca_jitter", "cutout_param"),
+    *("affine_param", "blur_param", "distort_param", "color_jitter", "pca_jitter", "cutout_param", "vertical_mirror"),
+    *("jpeg_param", "erase_ratio", "scale_min", "scale_max", "aspect_min", "aspect_max"),
 }
 REDUCTIONS = (8, 4, 2)  # of which a JPEG can be decoded
 
@@ -46,8 +48,9 @@ class Transform:
       pad              a black border, in pixels
       crop_size        side of the square that is cut out, or crop_h and crop_w; 0 (default): the whole image.
                        center_crop: from the middle in training too
-      moved            affine_param, blur_param (warps.py)
+      moved            vertical_mirror, affine_param, blur_param (warps.py)
       colours          distort_param, color_jitter, pca_jitter (colours.py)
+      spoilt           jpeg_param, erase_ratio (artefacts.py)
       mirror           each image is mirrored or not by a draw, in both phases
       y = (x - mean) * scale
         mean_file      one mean for each channel and pixel of the uncropped image
@@ -88,7 +91,7 @@ class Transform:
         # Each with the places of its words in a record's draws; the first block is of crop and mirror.
         self._blocks = [(purpose, 1)]
         self._sizes = [self._placed(step) for step in size_steps(param, self.crop, train)]
-        changes = (*warp_steps(param), *colour_steps(param)) if train else ()
+        changes = (*warp_steps(param), *colour_steps(param), *artefact_steps(param)) if train else ()
         self._changes = [self._placed(step) for step in changes]
         pca = PCAJitter(param.pca_jitter, find) if train and param.HasField("pca_jitter") else None
         self._pca = None if pca is None else (pca, self._words("pca_jitter", pca.blocks))

@@ -1,4 +1,4 @@
-"""Steps that move an image's pixels: turned, sheared and zoomed by one affine map, or blurred."""
+"""Steps that move an image's pixels: upside down; turned, sheared and zoomed by one affine map; or blurred."""
 
 from __future__ import annotations
 
@@ -17,11 +17,20 @@ from netcli.errors import NetcliError, ShapeError
 
 def warp_steps(param: Any) -> Iterator[Step]:
     """Those that a TransformationParameter asks for."""
+    if param.vertical_mirror:
+        yield _upside_down()
     if param.HasField("affine_param"):
         _check_affine(param.affine_param)
         yield _affine(param.affine_param)
     if param.HasField("blur_param"):
         yield _blur(param.blur_param)
+
+
+def _upside_down() -> Step:
+    def apply(image: Any, words: Any) -> Any:
+        return image[:, ::-1] if happens(words[0], 0.5) else image
+
+    return Step("vertical_mirror", 1, apply, lambda words, _shape: "upside down" if happens(words[0], 0.5) else "")
 
 
 def _check_affine(param: Any) -> None:
