@@ -16,7 +16,7 @@ class LabelRange:
     """0 .. classes - 1, and those that a layer ignores.
 
     layer    the one that says so
-    scores   the blob whose classes they are
+    scores   the blob whose classes they are, or that has their shares
     """
 
     classes: int
@@ -39,6 +39,8 @@ def _ranges(net: Net, blob: str) -> Iterator[LabelRange]:
         bottoms = [origin.get(name, name) for name in net.bottom_names[i]]
         if layer.type == "Split":
             origin.update(dict.fromkeys(net.top_names[i], bottoms[0]))
+        if layer.type == "Mix" and bottoms[1] == blob:
+            yield LabelRange(layer.p.num_classes, frozenset(), layer.name, net.top_names[i][1])
         if layer.type in READERS and bottoms[1] == blob:
             shape = net.bottoms[i][0].shape
             has_axis = layer.p is not None and "axis" in layer.p.DESCRIPTOR.fields_by_name

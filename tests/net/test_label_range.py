@@ -16,6 +16,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy"
   accuracy_param { ignore_label: 255 } }
 layer { name: "hinge" type: "HingeLoss" bottom: "few" bottom: "label" top: "hinge" }
+layer { name: "mix" type: "Mix" bottom: "x" bottom: "label" top: "y" top: "shares" mix_param { num_classes: 6 } }
 layer { name: "pixels" type: "SoftmaxWithLoss" bottom: "conv" bottom: "map" top: "pixels"
   softmax_param { axis: -3 } loss_param { ignore_label: -1 } }
 """
@@ -35,6 +36,7 @@ def test_who_reads_labels_and_of_how_many_classes(net):
         ("loss", "ip", 7),
         ("accuracy", "ip", 7),
         ("hinge", "few", 5),
+        ("mix", "shares", 6),
     ]
     (pixels,) = label_ranges(net, "map")
     assert (pixels.layer, pixels.classes, pixels.ignored) == ("pixels", 4, {-1})
