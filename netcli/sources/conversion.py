@@ -6,10 +6,9 @@ Order and bytes are the same whatever the number of threads, and after any numbe
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -21,36 +20,12 @@ from netcli.sources.datum import read_datum, write_features
 from netcli.sources.image_list import named
 from netcli.sources.image_records import Recipe, Record, make_record
 from netcli.sources.image_sets import ImageSet
+from netcli.sources.ordered import in_blocks
 
 CHUNK = 16  # images that a worker takes at a time
 PATIENCE = 100  # unreadable images beyond the limit that are looked for, so that they can be mended at once
-AHEAD = 4  # chunks for each worker that are made before their turn to be written
 
 Outcome = Record | DataError
-
-
-def outcomes(
-    images: ImageSet, order: Sequence[int], first: int, recipe: Recipe, workers: int
-) -> Generator[tuple[int, Outcome], None, None]:
-    """Numbers and records from number `first` on, in order, each as soon as it is ready, or what is wrong with it."""
-
-    def make(numbers: range) -> list[tuple[int, Outcome]]:
-        return [(number, _outcome(images, order[number], number, recipe)) for number in numbers]
-
-    chunks: Iterator[range] = (
-        range(begin, min(begin + CHUNK, len(order))) for begin in range(first, len(order), CHUNK)
-    )
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli convert")
-    try:
-        waiting: deque[Future[list[tuple[int, Outcome]]]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(make, chunk))
-            if len(waiting) >= AHEAD * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _outcome(images: ImageSet, index: int, number: int, recipe: Recipe) -> Outcome:
@@ -82,8 +57,9 @@ class Conversion:
         told: called behind each record with the number of images that are done, and how many of them in this run
         """
         begin = self._go_on(database.written)
-        with closing(outcomes(self._images, self._order, begin, self._recipe, workers)) as made:
-            for number, outcome in made:
+        numbers = range(begin, len(self._order))
+        with closing(in_blocks(self._made, numbers, CHUNK, workers)) as blocks:
+            for number, outcome in itertools.chain.from_iterable(blocks):
                 if isinstance(outcome, DataError):
                     self.faults.append(str(outcome))
                     self.check_bad(path, number + 1, PATIENCE)
@@ -92,6 +68,9 @@ class Conversion:
                 database.put(outcome.key, outcome.value)
                 told(number + 1, number + 1 - begin)
         self.check_bad(path, len(self._order))
+
+    def _made(self, numbers: list[int]) -> list[tuple[int, Outcome]]:
+        return [(n, _outcome(self._images, self._order[n], n, self._recipe)) for n in numbers]
 
     def _go_on(self, written: Sequence[bytes]) -> int:
         """The number to go on with; images that were passed over before it are tried again, to tell of them."""
