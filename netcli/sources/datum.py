@@ -96,6 +96,9 @@ class _Usual:
 _NUMBERS = {0x08: "channels", 0x10: "height", 0x18: "width", 0x28: "label", 0x38: "encoded"}
 
 
+MOST_BITS = 63  # that a number may be shifted by: it has 10 bytes at most
+
+
 def _usual(value: bytes | memoryview) -> _Usual | None:
     """A Datum as they nearly all are, without a copy of its image; None for any other, which is protobuf's to read."""
     datum, at, end = _Usual(), 0, len(value)
@@ -110,6 +113,8 @@ def _usual(value: bytes | memoryview) -> _Usual | None:
                 if byte < 0x80:
                     break
                 shift += 7
+                if shift > MOST_BITS:
+                    return None
             if tag == 0x22:
                 if number > end - at:
                     return None

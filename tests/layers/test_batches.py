@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from databases import DataRun, make_images, make_lmdb
 from netcli.errors import NetcliError
+from netcli.layers.batches import HANDED_OVER
 from netcli.snapshots import write_blob
 
 
-def data(path, batch, transform="", prefetch=4):
+def data(path, batch, transform="", prefetch=4, threads=0):
     return (
         f"type: 'Data' transform_param {{ {transform} }} "
-        f"data_param {{ source: '{path}' backend: LMDB batch_size: {batch} prefetch: {prefetch} }}"
+        f"data_param {{ source: '{path}' backend: LMDB batch_size: {batch} prefetch: {prefetch} threads: {threads} }}"
     )
 
 
@@ -165,3 +166,52 @@ def test_the_memory_of_a_large_batch_that_a_small_one_is_copied_to_is_never_load
         for position in (2, 3):
             run.layer._load(position)
         np.testing.assert_array_equal(run.top[0].data[0], small)
+
+
+@pytest.mark.parametrize("side", [8, 64])  # of batches of 20: copied, and handed over
+def test_the_same_bits_with_any_number_of_threads_and_after_a_seek(tmp_path, side):
+    path = make_lmdb(tmp_path / "db", make_images(33, (3, side, side + 30)))
+    assert (20 * 3 * side * (side + 30) * 4 >= HANDED_OVER) == (side == 64)
+    runs = []
+    for threads in (1, 2, 5):
+        with DataRun(data(path, 20, "mirror: true color_jitter { hue: 0.1 } erase_ratio: 0.5", threads=threads)) as run:
+            runs.append([run.forward() for _ in range(4)])
+            run.layer.seek(40)
+            runs[-1].append(run.forward())
+    for other in runs[1:]:
+        for one, two in zip(runs[0], other, strict=True):
+            np.testing.assert_array_equal(one[0], two[0])
+            np.testing.assert_array_equal(one[1], two[1])
+    np.testing.assert_array_equal(runs[0][2][0], runs[0][4][0])
+
+
+@pytest.mark.parametrize(("side", "large"), [(8, False), (300, True)])
+def test_a_batch_is_handed_over_from_a_size_on_unless_a_program_looks(tmp_path, side, large):
+    images = make_images(4, (3, 300, side))
+    with DataRun(data(make_lmdb(tmp_path / "db", images), 1)) as run:
+        memory = []
+        for _ in range(2):
+            run.layer.forward([], run.top)
+            memory.append(run.top[0].data_buffer.array)
+        assert (memory[0] is not memory[1]) == large
+        seen = run.top[0].show_data()
+        run.layer.forward([], run.top)
+        assert np.shares_memory(seen, run.top[0].data)
+        np.testing.assert_array_equal(seen[0], images[2])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_of_several_records_that_do_not_fit_the_first_is_named(tmp_path, threads):
+    shapes = [(3, 4, 5)] * 13 + [(3, 4, 6)] + [(3, 4, 5)] * 12 + [(3, 2, 2)]
+    path = make_lmdb(tmp_path / "db", [make_images(1, shape)[0] for shape in shapes])
+    with DataRun(data(path, 27, threads=threads)) as run:
+        for _ in range(2):  # and the second try says the same
+            with pytest.raises(NetcliError, match=r"record 13 \('00000013'\) is 3x4x6"):
+                run.forward()
+
+
+def test_labels_keep_their_sign_and_size(tmp_path):
+    labels = [-1, 0, 2**24, -(2**31)]
+    path = make_lmdb(tmp_path / "db", make_images(4), labels)
+    with DataRun(data(path, 4)) as run:
+        assert run.labels() == labels

@@ -78,3 +78,14 @@ def test_no_datum():
 
 def test_an_encoded_datum_without_an_image():
     assert fault(encoded=True, data=b"text") == "not an image file of a known kind"
+
+
+def test_a_number_of_more_bytes_than_protobuf_takes_is_no_datum():
+    whole = write_datum(np.zeros((1, 1, 2), np.uint8), 3)
+    for count, fits in ((8, True), (9, False), (20, False)):
+        value = whole + b"\x28\x83" + b"\x80" * count + b"\x00"
+        if fits:
+            assert read_datum(value)[1] == 3
+        else:
+            with pytest.raises(DataError, match=f"^{len(value)} bytes that are not a Datum$"):
+                read_datum(value)
