@@ -225,8 +225,8 @@ class BatchLayer(Layer):
                     parts.append(self._pool.submit(self._fill, batch, records))
         finally:
             wait(parts)  # they write to the batch, and look at what was fetched
-        for part in parts:
-            self._in_turn(part.result)
+            for part in parts:  # what is wrong with them comes before a later record that could not be fetched
+                self._in_turn(part.result)
         assert batch is not None
         return batch
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from databases import DataRun, make_images, make_lmdb
-from netcli.errors import NetcliError
+from netcli.errors import DataError, NetcliError
 from netcli.layers.batches import HANDED_OVER
 from netcli.snapshots import write_blob
 
@@ -215,3 +215,20 @@ def test_labels_keep_their_sign_and_size(tmp_path):
     path = make_lmdb(tmp_path / "db", make_images(4), labels)
     with DataRun(data(path, 4)) as run:
         assert run.labels() == labels
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_record_that_does_not_fit_is_named_before_a_later_one_that_can_t_be_fetched(tmp_path, monkeypatch, threads):
+    shapes = [(3, 4, 5)] * 3 + [(3, 4, 6)] + [(3, 4, 5)] * 20
+    path = make_lmdb(tmp_path / "db", [make_images(1, shape)[0] for shape in shapes])
+    with DataRun(data(path, 24, threads=threads)) as run:
+        fetch = run.layer.source.fetch
+
+        def damaged(epoch, index):
+            if index == 20:
+                raise DataError("the page of record 20 is damaged")
+            return fetch(epoch, index)
+
+        monkeypatch.setattr(run.layer.source, "fetch", damaged)
+        with pytest.raises(NetcliError, match=r"record 3 \('00000003'\) is 3x4x6"):
+            run.forward()
