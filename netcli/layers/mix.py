@@ -19,8 +19,8 @@ from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
 from netcli.layers.labels import one_label_each, whole_numbers
 
-BLOCKS = 5  # of random words for each image: 4 for what is done, the others for the share
-TRIES = 8  # of the share; one in two is taken at least
+MOST = 1000  # of alpha; the share is 1/2 nearly always then
+BLOCKS = 2  # of random words for each image: 4 for what is done, the others for the share
 
 
 @layer("Mix", param="mix_param")
@@ -35,7 +35,7 @@ class Mix(Layer):
             q        (N, num_classes): a_i for the label of i and 1 - a_i for that of j, as SoftmaxWithLoss and Accuracy
                      take it
     param   num_classes   must be given
-            mixup_alpha, cutmix_alpha   0 (default): not this; at most 1
+            mixup_alpha, cutmix_alpha   0 (default): not this; at most 1000
             prob          chance that an image is mixed; default 1
             cutmix_prob   chance of cutmix where both are there; default 0.5
     errors  DataError for a label that is no class
@@ -51,8 +51,8 @@ class Mix(Layer):
         if self.p.num_classes < 1:
             raise ShapeError("num_classes must be given", field="mix_param.num_classes")
         for name in ("mixup_alpha", "cutmix_alpha"):
-            if not 0 <= getattr(self.p, name) <= 1:
-                raise ShapeError(f"{name} {getattr(self.p, name):g} is not in 0 .. 1", field=f"mix_param.{name}")
+            if not 0 <= getattr(self.p, name) <= MOST:
+                raise ShapeError(f"{name} {getattr(self.p, name):g} is not in 0 .. {MOST}", field=f"mix_param.{name}")
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if len(bottom[0].shape) != 4:
@@ -113,13 +113,13 @@ def rectangle(side: float, word: Any, height: int, width: int) -> tuple[slice, s
 
 
 def beta(alpha: float, words: Any) -> float:
-    """A number from Beta(alpha, alpha), 0 < alpha <= 1 (Joehnk 1964); of each two words one in two pairs is taken."""
-    if alpha == 1:
-        return float(random.unit(words[0]))
-    for first in range(0, 2 * TRIES, 2):
-        u, v = (math.log(1 - float(random.unit(words[first + k]))) / alpha for k in range(2))
-        most = max(u, v)  # logarithms, for small alpha makes powers that are 0
-        total = most + math.log(math.exp(u - most) + math.exp(v - most))
-        if total <= 0:
-            return math.exp(u - total)
-    return 0.5
+    """A number from Beta(alpha, alpha) by two words, alpha above 0.
+
+    1/2 + T / (2 sqrt(2 alpha + T**2)), T of Student's distribution with 2 alpha degrees of freedom, drawn as in Bailey,
+    "Polar generation of random variates with the t-distribution", 1994 (Devroye, "Random variate generation in one line
+    of code", 1996).
+    """
+    small = (1 - float(random.unit(words[0]))) ** (1 / alpha)  # may be 0, which is near enough
+    cosine = math.cos(2 * math.pi * float(random.unit(words[1])))
+    across = (1 - small) * cosine**2
+    return 0.5 + math.copysign(0.5 * math.sqrt(across / (small + across)), cosine) if across else 0.5

@@ -80,7 +80,7 @@ def test_every_pass_and_seed_draws_others_and_the_same_again():
     assert (first[1] != run("mixup_alpha: 0.2", seed=2)[1]).any()
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.4, 1.0])
+@pytest.mark.parametrize("alpha", [0.1, 0.2, 0.4, 1.0, 4.0])
 def test_shares_are_of_the_beta_distribution(alpha):
     """Mean 1/2, variance 1 / (4 (2 alpha + 1)), and as much below 0.1 as numbers of NumPy's."""
     words = random.words(3, "beta", 0, 0, 20000, 4)
@@ -91,6 +91,11 @@ def test_shares_are_of_the_beta_distribution(alpha):
     np.testing.assert_allclose(drawn.var(), 1 / (4 * (2 * alpha + 1)), atol=0.006)
     want = np.random.default_rng(0).beta(alpha, alpha, 20000)
     np.testing.assert_allclose((drawn < 0.1).mean(), (want < 0.1).mean(), atol=0.015)
+
+
+def test_no_share_is_one_half_more_often_than_others():
+    drawn = [beta(0.9, row) for row in random.words(3, "beta", 0, 0, 5000, 4)]
+    assert drawn.count(0.5) <= 1
 
 
 def test_rectangles_stay_inside():
@@ -119,7 +124,7 @@ def test_a_label_that_is_no_class():
     ("inside", "shapes", "sentence"),
     [
         ("", [SHAPE, (6,)], "num_classes must be given"),
-        ("num_classes: 4 mixup_alpha: 2", [SHAPE, (6,)], "mixup_alpha 2 is not in 0 .. 1"),
+        ("num_classes: 4 mixup_alpha: 2000", [SHAPE, (6,)], "mixup_alpha 2000 is not in 0 .. 1000"),
         ("num_classes: 4", [(6, 3), (6,)], "takes images (N, C, H, W), got 'x0' (6, 3)"),
         ("num_classes: 4", [SHAPE, (5,)], "takes one label for each image of bottom 'x0' (6, 3, 8, 10), got 'x1' (5,)"),
     ],
