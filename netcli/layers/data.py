@@ -6,11 +6,13 @@ Same batches as Caffe's data_layer.cpp.
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack, closing
 from typing import Any
 
 from netcli.errors import DataError, NetcliError
 from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer
+from netcli.layers.mixture import Mixture
 from netcli.layers.record_order import RecordOrder
 from netcli.layers.records import Source, cache_of
 from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
@@ -41,6 +43,8 @@ class Data(BatchLayer):
             threads       (NVCaffe) that decode and transform images; 0 (default): as many as compute
             cache         (NVCaffe) keep decoded images in memory, up to cache_mib (ours, default 1024); that pays for
                           encoded ones, others are in the system's own cache
+            mixed         (ours) { source weight }, in place of source: several databases, of whose records an epoch has
+                          as many as they have together, each with its share; the weight is by default their number
             shuffle_window   (ours) with shuffle: records that stay together, in random order, as do the windows
             parser_threads, precache   change nothing
     """
@@ -48,11 +52,24 @@ class Data(BatchLayer):
     fork_fields = ("shuffle", "threads", "parser_threads", "cache", "precache")
 
     def open_source(self) -> Source:
-        if not self.p.source:
+        if not self.p.source and not self.p.mixed:
             raise NetcliError("data_param needs source, the folder of a database")
+        if self.p.source and self.p.mixed:
+            raise NetcliError("source and mixed exclude each other")
         if self.p.rand_skip:
             log.warning("layer '%s': rand_skip has no effect in Data layers, as in Caffe", self.name)
-        path = self.find(self.p.source)
+        if not self.p.mixed:
+            return self._of_database(self.p.source)
+        if any(not 0 <= each.weight < float("inf") for each in self.p.mixed):
+            raise NetcliError("a weight is a number from 0 on", field="data_param.mixed")
+        with ExitStack() as opened:
+            sources = [opened.enter_context(closing(self._of_database(each.source))) for each in self.p.mixed]
+            opened.pop_all()
+        return Mixture(sources, [each.weight for each in self.p.mixed], self.context.seed, f"mixed {self.name}")
+
+    def _of_database(self, source: str) -> Records:
+        """Those of one database."""
+        path = self.find(source)
         self._tell_of_another_kind(path)
         color = True if self.p.force_encoded_color else self.transform.color
         reader = open_database(path, BACKENDS[self.p.backend])

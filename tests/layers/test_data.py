@@ -243,3 +243,50 @@ def test_threads_by_the_command_line_count_more_than_the_layer_s(tmp_path):
             set_data_threads(None)
     np.testing.assert_array_equal(made[0], made[1])
     np.testing.assert_array_equal(made[0], made[2])
+
+
+def mixed(tmp_path, *weights, more=""):
+    """Databases of 6, 3 and so on records, labels 0 .. 5, 100 .. 102 and so on."""
+    text = []
+    for number, (count, weight) in enumerate(zip((6, 3, 1), weights, strict=False)):
+        path = tmp_path / f"db{number}"
+        if not path.exists():
+            make_lmdb(path, make_images(count)[:, :1, :2, :2], [100 * number + i for i in range(count)])
+        text.append(f"mixed {{ source: '{path}' weight: {weight} }}")
+    return f"type: 'Data' data_param {{ batch_size: 3 backend: LMDB {more} {' '.join(text)} }}"
+
+
+def test_several_databases_in_their_own_numbers(tmp_path):
+    """An epoch has each record once where no weight is given, in an order that is drawn."""
+    with DataRun(mixed(tmp_path, 0, 0), seed=2) as run:
+        epochs = [[label for _ in range(3) for label in run.labels()] for _ in range(3)]
+    for order in epochs:
+        assert sorted(order) == [0, 1, 2, 3, 4, 5, 100, 101, 102]
+        assert [label for label in order if label < 100] == [0, 1, 2, 3, 4, 5]
+    assert epochs[0] != epochs[1]
+
+
+def test_several_databases_by_weight(tmp_path):
+    with DataRun(mixed(tmp_path, 1, 2), seed=2) as run:
+        labels = [label for _ in range(3 * 4) for label in run.labels()]
+    first, second = ([label for label in labels if (label >= 100) == of_second] for of_second in (False, True))
+    assert (len(first), len(second)) == (12, 24)
+    assert first == [0, 1, 2, 3, 4, 5] * 2
+    assert second == [100, 101, 102] * 8
+
+
+@pytest.mark.parametrize("position", [0, 3, 12, 30])
+def test_a_seek_in_several_databases(tmp_path, position):
+    text = mixed(tmp_path, 5, 1, 1, more="shuffle: true")
+    with DataRun(text, seed=4) as run:
+        labels = [label for _ in range(14) for label in run.labels()]
+    with DataRun(text, seed=4) as run:
+        run.layer.seek(position)
+        assert run.labels() == labels[position : position + 3]
+
+
+def test_faults_of_several_databases(tmp_path):
+    assert "source and mixed exclude each other" in fault(mixed(tmp_path, 0, more="source: 'x'"))
+    assert "a weight is a number from 0 on" in fault(mixed(tmp_path, -1))
+    text = mixed(tmp_path, 0).replace("}", f"}} mixed {{ source: '{tmp_path}/none' }}", 1)
+    assert "there is no database" in fault(text)

@@ -93,6 +93,7 @@ def test_a_message_that_is_not_of_bvlc_caffe_is_of_a_fork_or_known_as_ours():
         "CutoutParameter",
         "JPEGParameter",
         "MixParameter",
+        "MixedSource",
         "PCAJitterParameter",
         "RunState",
         "CarriedState",
