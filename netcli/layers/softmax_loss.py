@@ -29,7 +29,7 @@ class SoftmaxWithLoss(ClassLoss):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().setup(bottom, top)
-        self.shares = Blob((), self.dtype, device=self.context.device)  # q, for backward
+        self.shares = Blob((0,), self.dtype, device=self.context.device)  # q, for backward
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
