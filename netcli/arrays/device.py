@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,10 +11,15 @@ ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads whole
 
 
 class Device:
-    """The CPU.  `xp` is the module whose functions serve its arrays (NumPy)."""
+    """The CPU, and what every other device answers.
+
+    xp     the module whose functions serve its arrays (NumPy)
+    rooms  below netcli.arrays, whose bodies of ops compute on it
+    """
 
     name = "cpu"
-    xp: ModuleType = np
+    xp: Any = np
+    rooms: ClassVar[frozenset[str]] = frozenset({"onednn", "compiled", "plain"})
 
     def empty(self, count: int, dtype: Any) -> Any:
         """A flat array of `count` items on a 64-byte boundary; its content is whatever was there."""
@@ -30,6 +34,25 @@ class Device:
         raw = make(count * dtype.itemsize + ALIGNMENT, np.uint8)
         start = -raw.ctypes.data % ALIGNMENT
         return raw[start : start + count * dtype.itemsize].view(dtype)
+
+    def to_host(self, array: Any) -> Any:
+        """NumPy's array of the same values: here the array itself."""
+        return array
+
+    def from_host(self, array: Any) -> Any:
+        """This device's array of the values of NumPy's: here the array itself."""
+        return array
+
+    def write(self, array: Any, value: Any) -> None:
+        """Put a number or NumPy's array of the same shape and type into an array, in turn with what else is done."""
+        array[...] = value
+
+    def synchronize(self) -> None:
+        """Wait until all that was asked for is done: here it is."""
+
+    def usable_by_kernels(self, array: Any) -> bool:
+        """Whether compiled kernels take the memory of an array as it is."""
+        return bool(array.flags.aligned and array.flags.writeable)
 
 
 CPU = Device()

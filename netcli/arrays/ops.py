@@ -29,10 +29,12 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.choices import Choices
+from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.errors import NetcliError
 
-# op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one takes everything.
+# op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one of a device takes everything.  Of
+# a device those serve whose room is among `Device.rooms`; bodies for cards are given the card before all else.
 BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
@@ -42,7 +44,12 @@ BODIES = {
     "batch_norm": ("compiled.batch_norm:BatchNorm", "onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
     "softmax": ("compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
-    "activation": ("onednn.activation:Activation", "compiled.activation:Activation", "plain.activation:Activation"),
+    "activation": (
+        "cuda.activation:Activation",
+        "onednn.activation:Activation",
+        "compiled.activation:Activation",
+        "plain.activation:Activation",
+    ),
     "prelu": ("compiled.prelu:PReLU", "plain.prelu:PReLU"),
     "scale": ("compiled.scale:Scale", "plain.scale:Scale"),
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
@@ -61,6 +68,11 @@ class Unsupported(Exception):  # noqa: N818 (an answer, and no error)
     """A body declines what it was asked for; the message says why, for `netcli doctor`."""
 
 
+def bodies(op: str, device: Device = CPU) -> list[str]:
+    """Those of an op that serve on a device, as in `BODIES`."""
+    return [path for path in BODIES[op] if path.partition(".")[0] in device.rooms]
+
+
 def _body(path: str) -> Any:
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)
@@ -72,14 +84,17 @@ class Ops:
     engine: "auto" takes the fastest body that accepts, "plain" the plain ones only.
     choices: which implementations serve plans that last; None: nothing is chosen yet.
     precision: "f32", or "bf16": see Note [bfloat16].
+    device: where the arrays are that the plans will be given.
     Raises NetcliError where this machine would be slower by bfloat16; the plain bodies compute it anywhere.
     """
 
-    def __init__(self, engine: str = "auto", choices: Choices | None = None, precision: str = "f32") -> None:
-        self.engine, self.precision = engine, precision
+    def __init__(
+        self, engine: str = "auto", choices: Choices | None = None, precision: str = "f32", device: Device = CPU
+    ) -> None:
+        self.engine, self.precision, self.device = engine, precision, device
         self.choices = choices or Choices()
         self.declined: dict[str, dict[str, str]] = {}  # op -> room -> why its body did not take the last plan
-        if precision == "bf16" and engine != "plain":
+        if precision == "bf16" and engine != "plain" and device is CPU:
             try:
                 importlib.import_module("netcli.arrays.onednn.descriptors").operands(True)
             except Unsupported as reason:
@@ -102,14 +117,16 @@ class Ops:
         return ", ".join(names)
 
     def _plan(self, op: str, *args: Any) -> Any:
-        *faster, plain = BODIES[op]
+        *faster, last = bodies(op, self.device)
+        if self.device is not CPU:
+            args = (self.device, *args)
         for path in faster if self.engine != "plain" else ():
             body = _body(path)
             try:
                 return body(*args)
             except Unsupported as reason:
                 self.declined.setdefault(op, {})[path.partition(".")[0]] = str(reason)
-        return _body(plain)(*args)
+        return _body(last)(*args)
 
     def conv(
         self,
@@ -277,9 +294,10 @@ class Ops:
 
         index   intp, p_shape with 1 at `axis`: the class of each item; below 0 for an item that takes no part
 
-        plan.forward(p, index)               returns the sum of -log(max(p at the index, SMALLEST)), a float
+        plan.forward(p, index)               returns the sum of -log(max(p at the index, SMALLEST)): a float, or an
+                                             array without axes that is overwritten by the next forward
         plan.backward(p, index, scale, dx)   dx = scale * (p - 1) at the index, scale * p elsewhere, 0 for an item
-                                             that takes no part; dx may be p
+                                             that takes no part; dx may be p; scale: a number, or an array without axes
         """
         return self._plan("log_loss", p_shape, axis, dtype)
 
@@ -351,7 +369,7 @@ class Ops:
         Item i (counted in Caffe's order, N C H W) is kept where half-word i of
         `random.words(seed, purpose, major, ...)` is at least ratio * 2**32.
 
-        plan.forward(x, y, seed, purpose, major)   y may be x
+        plan.forward(x, y, seed, purpose, major)   y may be x; major: a number, or `Varying`, as in every op
         plan.backward(dy, dx)                      by the mask of the last forward; dx may be dy
         """
         return self._plan("dropout", shape, ratio, dtype)
@@ -390,6 +408,6 @@ class Ops:
                     q = m2 * q + (1 - m2) * g ** 2
         dw is left as it is.
 
-        plan.update(w, dw, histories, rate, decay, l1, scale)
+        plan.update(w, dw, histories, rate, decay, l1, scale)   rate, scale: numbers, or `Varying`
         """
         return self._plan("update", rule, shape, momentum, momentum2, delta, dtype)

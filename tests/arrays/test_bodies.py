@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays import references
+from arrays.emulated.card import EmulatedCard
+from arrays.emulated.plans import HostPlan
 from netcli.arrays.layout import count_of, view
 from netcli.arrays.ops import BODIES, Ops, Unsupported
 
+CARD = EmulatedCard()
 DTYPES = ["f4", "f8"]
 LAYOUTS = ["channels last", "c contiguous"]
 
@@ -22,9 +25,15 @@ def body_class(path):
     return getattr(importlib.import_module(f"netcli.arrays.{module}"), name)
 
 
+def is_of_card(body):
+    return body.partition(".")[0] in EmulatedCard.rooms
+
+
 def plan(body, *args, **options):
-    """The plan of one body, or a skip with its reason for declining."""
+    """The plan of one body, or a skip with its reason for declining; of a card's, one that takes NumPy's arrays."""
     try:
+        if is_of_card(body):
+            return HostPlan(body_class(body)(CARD, *args, **options), CARD)
         return body_class(body)(*args, **options)
     except Unsupported as reason:
         pytest.skip(f"{body}: {reason}")
@@ -89,8 +98,9 @@ def test_signatures(op):
     definition = body_class(BODIES[op][-1])
     methods = ("forward", "backward", "backward_data", "backward_weights", "update")
     assert any(hasattr(definition, method) for method in methods)
-    for body in map(body_class, BODIES[op]):
-        assert list(inspect.signature(body).parameters) == asked, body
+    for path in BODIES[op]:
+        body = body_class(path)
+        assert list(inspect.signature(body).parameters) == ["card"] * is_of_card(path) + asked, body
         for method in methods:
             assert hasattr(body, method) == hasattr(definition, method), (body, method)
             if hasattr(definition, method):

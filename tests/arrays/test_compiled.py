@@ -17,8 +17,8 @@ import pytest
 
 import netcli
 from netcli.arrays import threads
+from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled import compiler
-from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.ops import Ops, Unsupported
 from netcli.training import state
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.along import sizes
-from netcli.arrays.compiled.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn.batch_norm import GivenBatchNorm

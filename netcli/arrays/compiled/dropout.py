@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays import random
-from netcli.arrays.compiled.call import Call, Port
+from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.work_space import Calls, WorkSpace

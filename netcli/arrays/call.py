@@ -7,38 +7,47 @@ that lies otherwise gets memory beside it and is copied before or behind the ker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import is_not
 from typing import Any
 
 import numpy as np
 
-from netcli.arrays.compiled.compiler import Kernel
+from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape, count_of, view
 
 
 class Port:
-    """A float32 array of a call: its shape, and what the kernel does with it.
+    """An array of a call: its shape, and what the kernel does with it.
 
     channels_last: 4-D arrays are to lie so, as activations do (Note [Channels last]); others in C order.
+    optional: None may be given in its place.
     """
 
     def __init__(
-        self, shape: Shape, *, is_read: bool = True, is_written: bool = False, channels_last: bool = True
+        self,
+        shape: Shape,
+        *,
+        is_read: bool = True,
+        is_written: bool = False,
+        channels_last: bool = True,
+        optional: bool = False,
+        dtype: Any = np.float32,
+        device: Device = CPU,
     ) -> None:
-        self.shape = shape
-        self.is_read, self.is_written = is_read, is_written
+        self.shape, self.dtype, self.device = shape, np.dtype(dtype), device
+        self.is_read, self.is_written, self.optional = is_read, is_written, optional
         self.channels_last = channels_last and len(shape) == 4
 
     def check(self, array: Any) -> None:
-        if array.shape != self.shape or array.dtype != np.float32:
-            raise ValueError(f"planned for float32 {self.shape}, got {array.dtype} {array.shape}")
-        if self.is_written and not array.flags.writeable:
+        if array.shape != self.shape or array.dtype != self.dtype:
+            raise ValueError(f"planned for {self.dtype} {self.shape}, got {array.dtype} {array.shape}")
+        if self.is_written and not getattr(array.flags, "writeable", True):
             raise ValueError(f"the output {self.shape} is read-only")
 
     def flat(self, array: Any) -> Any:
         """The array as one axis in its planned order, looking at the same memory; None where it lies otherwise."""
-        if not (array.flags.aligned and array.flags.writeable):  # kernels are compiled for arrays that are both
+        if not self.device.usable_by_kernels(array):
             return None
         if self.channels_last:
             array = array.transpose(0, 2, 3, 1)
@@ -46,14 +55,14 @@ class Port:
 
     def stand_in(self) -> tuple[Any, Any]:
         """Memory in the planned order, flat and in the shape of the array."""
-        memory = np.empty(count_of(self.shape), np.float32)
+        memory = self.device.empty(count_of(self.shape), self.dtype)
         return memory, view(memory, self.shape, self.channels_last)
 
 
 class Call:
     """A kernel with its arrays first and numbers behind; arrays are given in the order of the ports."""
 
-    def __init__(self, kernel: Kernel, ports: Sequence[Port]) -> None:
+    def __init__(self, kernel: Callable[..., Any], ports: Sequence[Port]) -> None:
         self._kernel, self._ports = kernel, ports
         self._arrays: tuple[Any, ...] = ()
         self._flats: list[Any] = []
@@ -65,15 +74,18 @@ class Call:
         if not self._arrays or any(map(is_not, arrays, self._arrays)):
             self._bind(arrays)
         for target, source in self._before:
-            np.copyto(target, source)
+            target[...] = source
         result = self._kernel(*self._flats, *numbers)
         for target, source in self._behind:
-            np.copyto(target, source)
+            target[...] = source
         return result
 
     def _bind(self, arrays: tuple[Any, ...]) -> None:
         self._arrays, self._flats, self._before, self._behind = (), [], [], []
         for port, array in zip(self._ports, arrays, strict=True):
+            if array is None and port.optional:
+                self._flats.append(None)
+                continue
             port.check(array)
             flat = port.flat(array)
             if flat is None:

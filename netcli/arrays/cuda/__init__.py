@@ -1,0 +1,1 @@
+"""Kernels and plans for NVIDIA cards."""

@@ -1,0 +1,87 @@
+"""What every card answers, real or emulated: kernels by name, launched over its arrays, and matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from netcli.arrays.cuda import source
+from netcli.arrays.device import Device
+
+THREADS = 256  # of a block, unless a kernel asks for another number
+NULL = np.uint64(0)  # a pointer to nothing
+WIDE = 2**31  # items from which on their numbers take 64 bits
+
+
+class Kernel:
+    """A kernel with its launch: called with its arguments, arrays of the card for pointers (None: to nothing)."""
+
+    def __init__(
+        self, launch: Callable[[Sequence[Any]], None], converters: Sequence[Any], names: Sequence[str]
+    ) -> None:
+        self._launch, self._converters, self._names = launch, converters, names
+
+    def __call__(self, *arguments: Any) -> None:
+        if len(arguments) != len(self._converters):
+            raise TypeError(f"a kernel of {', '.join(self._names)} got {len(arguments)} arguments")
+        self._launch(
+            [
+                (NULL if argument is None else argument) if convert is None else convert(argument)
+                for argument, convert in zip(arguments, self._converters, strict=True)
+            ]
+        )
+
+
+class CudaDevice(Device):
+    """A device that runs the texts below `kernels/`; for inheriting.
+
+    tf32  whether products of float32 may take their operands rounded to 10 bits of fraction, as the field's
+          programs do unless told otherwise
+    """
+
+    name = "gpu"
+    rooms: ClassVar[frozenset[str]] = frozenset({"cudnn", "cuda"})
+    tf32 = False
+    processors = 1  # multiprocessors of the card
+
+    def __init__(self) -> None:
+        self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}
+
+    def kernel(
+        self, file: str, name: str, dtype: Any, *, items: int = 0, rows: int = 0, threads: int = THREADS, wide: int = 0
+    ) -> Kernel:
+        """A kernel of a file, compiled at the first call for its types, with as many threads as its work wants.
+
+        items  what a thread does one of at a time; or
+        rows   what a block of `threads` does one of at a time
+        wide   the largest number of items that it counts, where that is more than `items`
+        """
+        is_wide = max(items, wide) >= WIDE
+        parameters = source.text(file).kernels[name]
+        key = (file, name, np.dtype(dtype), is_wide)
+        if key not in self._functions:
+            self._functions[key] = self.function(file, name, source.options(dtype, is_wide))
+        function = self._functions[key]
+        # Enough blocks to fill every processor some times over; the loops of the kernel do the rest.
+        blocks = max(1, min(rows or -(-items // threads), self.processors * (8192 // threads)))
+
+        def launch(arguments: Sequence[Any]) -> None:
+            function(blocks, threads, arguments)
+
+        return Kernel(launch, source.converters(parameters, dtype, is_wide), [each.name for each in parameters])
+
+    def function(self, file: str, name: str, options: tuple[str, ...]) -> Callable[..., None]:
+        """The compiled kernel, to be called with blocks, threads and a sequence of arguments."""
+        raise NotImplementedError
+
+    def gemm(self, a: Any, b: Any, c: Any, add: bool = False, bf16: bool = False) -> None:
+        """c = a b, or c += a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is.
+
+        bf16: the operands are rounded, see Note [bfloat16] in arrays/ops.py; sums are of c's type
+        """
+        raise NotImplementedError
+
+    def usable_by_kernels(self, array: Any) -> bool:
+        return True

@@ -1,0 +1,98 @@
+"""The emulated card: kernels' texts compiled by g++ behind shim.h, launched over memory of the CPU."""
+
+import ctypes
+import functools
+import getpass
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from arrays.emulated import xp
+from netcli.arrays.cuda import source
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.device import CPU
+from netcli.arrays.plain.bfloat16 import rounded
+
+SHIM = Path(__file__).with_name("shim.h")
+
+
+def compiler():
+    """The C++ compiler, or None."""
+    return shutil.which("g++") or shutil.which("c++")
+
+
+@functools.cache
+def library(file, options):
+    """The shared library of a text, kept from run to run."""
+    text = source.text(file)
+    waits = "true" if "__sync" in text.code or "__shfl" in text.code else "false"
+    code = SHIM.read_text() + text.code
+    for name, parameters in text.kernels.items():
+        types = [f"{each.type}{'*' if each.pointer else ''}" for each in parameters]
+        given = ", ".join(f"*({kind}*)arguments[{i}]" for i, kind in enumerate(types))
+        code += f"\nstatic void call_{name}(void** arguments) {{ {name}({given}); }}"
+        code += (
+            f'\nextern "C" void launch_{name}(unsigned blocks, unsigned threads, void** arguments)'
+            f" {{ emulated::launch(call_{name}, {waits}, blocks, threads, arguments); }}\n"
+        )
+    folder = Path(tempfile.gettempdir()) / f"netcli-emulated-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    digest = hashlib.sha256("\n".join((code, *options)).encode()).hexdigest()[:24]
+    path = folder / f"{file}-{digest}.so"
+    if not path.exists():
+        own = folder / f"{path.name}.{os.getpid()}"
+        flags = ["-std=c++17", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-shared", "-fPIC", "-w"]
+        subprocess.run(
+            [compiler(), *flags, *options, "-x", "c++", "-", "-o", str(own)], input=code.encode(), check=True
+        )
+        own.replace(path)
+    return ctypes.CDLL(str(path))
+
+
+class EmulatedCard(CudaDevice):
+    """Two multiprocessors, as if, so that every loop over a grid goes round."""
+
+    xp = xp
+    processors = 2
+
+    def function(self, file, name, options):
+        launcher = getattr(library(file, options), f"launch_{name}")
+
+        def call(blocks, threads, arguments):
+            values = [np.uint64(each.pointer()) if isinstance(each, xp.DeviceArray) else each for each in arguments]
+            held = [np.array(value) for value in values]
+            pointers = (ctypes.c_void_p * len(held))(*(each.ctypes.data for each in held))
+            # As few blocks as still show whether a loop over the grid is right.
+            launcher(min(blocks, 3), threads, pointers)
+
+        return call
+
+    def empty(self, count, dtype):
+        memory = CPU.empty(count, dtype)
+        memory.view(np.uint8).fill(0xFF)  # NaN, so that reading what nobody wrote shows
+        return xp.DeviceArray(memory)
+
+    def zeros(self, count, dtype):
+        return xp.DeviceArray(CPU.zeros(count, dtype))
+
+    def to_host(self, array):
+        return xp.host(array).copy()
+
+    def from_host(self, array):
+        return xp.DeviceArray(np.array(array))
+
+    def write(self, array, value):
+        xp.host(array)[...] = value
+
+    def gemm(self, a, b, c, add=False, bf16=False):
+        for each in (a, b, c):
+            assert each.ndim == 2
+            assert each.flags.c_contiguous or each.T.flags.c_contiguous
+        a, b, into = xp.host(a), xp.host(b), xp.host(c)
+        product = (rounded(a) if bf16 else a) @ (rounded(b) if bf16 else b)
+        into[...] = into + product if add else product

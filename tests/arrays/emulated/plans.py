@@ -1,0 +1,49 @@
+"""A card's plan for tests that have arrays of NumPy."""
+
+import numpy as np
+
+from arrays.emulated import xp
+
+
+class HostPlan:
+    """Its methods take arrays to the card, as they lie, and what was written back.
+
+    An array that is given twice is one there too; what the plan keeps of it, as its place, is not asked for.
+    """
+
+    def __init__(self, plan, card):
+        self._plan, self._card = plan, card
+        self._known = {}  # arrays that came before, held: the plan sees the same ones again
+
+    def __getattr__(self, name):
+        value = getattr(self._plan, name)
+        if isinstance(value, xp.DeviceArray):
+            return xp.host(value).copy()
+        if not callable(value) or name == "work_space":
+            return value
+
+        def call(*args, **options):
+            moved = []
+
+            def move(value):
+                if isinstance(value, list | tuple):
+                    return type(value)(map(move, value))
+                if not isinstance(value, np.ndarray):
+                    return value
+                for host, there in moved:
+                    if host is value:
+                        return there
+                # The same order of memory, and nothing around it that could be read by mistake.
+                order = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
+                copy = np.array(value.transpose(order), order="C").transpose(np.argsort(order))
+                there = xp.DeviceArray(copy)
+                moved.append((value, there))
+                return there
+
+            result = value(*move(args), **{key: move(each) for key, each in options.items()})
+            for host, there in moved:
+                if host.flags.writeable:
+                    host[...] = xp.host(there)
+            return xp.host(result) if isinstance(result, xp.DeviceArray) else result
+
+        return call
