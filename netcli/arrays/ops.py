@@ -55,7 +55,7 @@ BODIES = {
     "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
     "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
-    "dropout": ("compiled.dropout:Dropout", "plain.dropout:Dropout"),
+    "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "normalise": ("compiled.normalise:Normalise", "plain.normalise:Normalise"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }

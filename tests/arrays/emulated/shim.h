@@ -15,7 +15,7 @@
 
 #define __global__
 #define __device__ static inline
-#define __forceinline__ inline
+#define __forceinline__
 #define __restrict__ __restrict
 #define __shared__ static
 #define __constant__ static const
