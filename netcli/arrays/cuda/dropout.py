@@ -29,7 +29,7 @@ class Dropout:
         self._left = card.zeros(1, np.uint64)  # the number of the last forward
         draw = (np.uint64(math.ceil(ratio * 2**32)), 1 / (1 - ratio))
         if pixels > 1 and shape[1] > 1:  # Caffe's order is not that of memory
-            self._numbers = (*draw, shape[0], shape[1], pixels)
+            self._numbers: tuple[Any, ...] = (*draw, shape[0], shape[1], pixels)
             items = shape[0] * shape[1] * -(-pixels // RUN)
             kernel = card.kernel("dropout", "dropout_images", dtype, items=items, wide=count)
         else:
