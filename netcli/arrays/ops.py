@@ -56,7 +56,7 @@ BODIES = {
     "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
     "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
-    "normalise": ("compiled.normalise:Normalise", "plain.normalise:Normalise"),
+    "normalise": ("cuda.normalise:Normalise", "compiled.normalise:Normalise", "plain.normalise:Normalise"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
 

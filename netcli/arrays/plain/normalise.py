@@ -33,3 +33,23 @@ class Normalise:
             np.copyto(out, x, casting="same_kind")
         if self._scale is not None:
             np.multiply(y, self._scale, out=y)
+
+
+class NormaliseBatch:
+    """The same for a batch whose images have one size.
+
+    x                     (N, C, H, W), uint8 or floating-point, in any strides; it is not written to
+    top, left, mirrored   (N,) int32, int32 and bool: those of each image
+    less                  (N, C) or (N, 1) of `dtype`, or None
+    y                     (N, C, h, w)
+
+    plan.forward(x, top, left, mirrored, less, y)
+    """
+
+    def __init__(self, mean: Any, scale: float, dtype: Any) -> None:
+        self._of_one = Normalise(mean, scale, dtype)
+
+    def forward(self, x: Any, top: Any, left: Any, mirrored: Any, less: Any, y: Any) -> None:
+        for i, out in enumerate(y):
+            window = int(top[i]), int(left[i]), bool(mirrored[i])
+            self._of_one.forward(x[i], *window, None if less is None else less[i], out)
