@@ -53,7 +53,7 @@ class Buffer:
 
 
 class Blob:
-    """`data` and `diff`: two arrays of one shape, NumPy's on the CPU.
+    """`data` and `diff`: two arrays of one shape, NumPy's on the CPU, the card's own on a card.
 
     4-D activations lie channels-last in memory, everything else C-contiguous (Note [Channels last]
     in arrays/layout.py).  Memory is taken at the first look at `data` or `diff`.
@@ -132,13 +132,26 @@ class Blob:
             self.diff_buffer.array.fill(0)
         return diff
 
-    def take_memory(self, flat: Any) -> bool:
-        """Let `data` look at other memory, with its content; False, and nothing done, where a program looks at it.
+    def set_data(self, values: Any) -> None:
+        """Put a number, or NumPy's array of the blob's shape and of any type, into `data`."""
+        self.device.write(self.data, np.asarray(values, self.dtype))
 
-        flat: `count` items or more, in the order of an activation
+    def host_data(self) -> Any:
+        """`data` as NumPy's array: on the CPU itself."""
+        return self.device.to_host(self.data)
+
+    def host_diff(self) -> Any:
+        """`diff` as NumPy's array: on the CPU itself."""
+        return self.device.to_host(self.diff)
+
+    def take_memory(self, flat: Any) -> bool:
+        """Let `data` look at other memory, with its content; False, and nothing done, where that can't be.
+
+        That is where a program looks at it, and on a card.
+        flat: `count` items or more, in the order of an activation, NumPy's
         """
         buffer = self.data_buffer
-        if buffer.c_order or buffer.shown or flat.dtype != buffer.dtype:
+        if buffer.c_order or buffer.shown or flat.dtype != buffer.dtype or self.device is not CPU:
             return False
         buffer.place(flat)
         buffer.is_zero = False

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of
+from netcli.blob import Blob
 from netcli.errors import NetcliError, suggestion
 from netcli.prototxt.fork_fields import refuse_fork_fields
 
@@ -68,6 +70,16 @@ def fill(filler: Any, data: Any, generator: np.random.Generator) -> None:
         data.fill(0)
     else:
         FILLERS[filler.type](filler, data, generator)
+
+
+def fill_blob(filler: Any, blob: Blob, generator: np.random.Generator) -> None:
+    """Fill a blob's data, the same on every device: a card's are made here and copied."""
+    if blob.device is CPU:
+        fill(filler, blob.data, generator)
+    else:
+        values = np.empty(blob.shape, blob.dtype)
+        fill(filler, values, generator)
+        blob.set_data(values)
 
 
 def fan(shape: Shape, variance_norm: int) -> float:

@@ -36,6 +36,13 @@ def view(flat: Any, shape: Shape, channels_last: bool) -> Any:
     return items.reshape(shape)
 
 
+def in_memory_order(activation: Any) -> Any:
+    """An activation's items as one axis, in the order in which they lie: the inverse of `view`, without a copy."""
+    if activation.ndim == 4 and not activation.flags.c_contiguous:
+        activation = activation.transpose(0, 2, 3, 1)
+    return activation.reshape(-1)
+
+
 def same_order(a: Shape, b: Shape) -> bool:
     """Whether the same memory read as activation `a` and as activation `b` gives the same items in Caffe's order."""
 

@@ -100,6 +100,10 @@ class Ops:
             except Unsupported as reason:
                 raise NetcliError(f"precision bf16 would be slower than f32 here: {reason}") from None
 
+    def of_host(self) -> Ops:
+        """The same for NumPy's arrays."""
+        return self if self.device is CPU else Ops(self.engine)
+
     def _bf16(self, dtype: Any) -> bool:
         return self.precision == "bf16" and np.dtype(dtype) == np.float32
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.labels import label_shape, picks, whole_numbers
+from netcli.layers.labels import counts, label_shape, picks, whole_numbers
 
 
 @layer("Accuracy", param="accuracy_param")
@@ -57,7 +57,7 @@ class Accuracy(Layer):
         labels = bottom[1].data
         if self.shared:
             labels = labels.argmax(self.class_axis)
-        index, ignored = whole_numbers(labels, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore, xp=xp)
+        index, ignored = whole_numbers(self, labels, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore)
         index = index.reshape(self.label_shape)
         score = x[picks(x.shape, self.class_axis, index, xp)]
         # The label's own score is one of those >= it.
@@ -66,5 +66,5 @@ class Accuracy(Layer):
         right &= counted
         top[0].data[...] = right.sum() / counted.sum().clip(1)
         if len(top) > 1:
-            rights, items = (xp.bincount(index[mask], minlength=self.classes) for mask in (right, counted))
+            rights, items = (counts(self, index, mask, self.classes) for mask in (right, counted))
             top[1].data[...] = rights / items.clip(1)

@@ -16,12 +16,14 @@ import numpy as np
 
 from netcli import fillers
 from netcli.arrays import random
-from netcli.arrays.device import CPU, Device
+from netcli.arrays.device import Device
 from netcli.arrays.layout import Shape
 from netcli.arrays.ops import Ops
+from netcli.arrays.varying import Varying
 from netcli.arrays.work_space import Calls
 from netcli.blob import Blob, Buffer
 from netcli.errors import ShapeError
+from netcli.layers.doubts import Doubts
 from netcli.prototxt.files import find_beside
 from netcli.prototxt.fork_fields import refuse_fork_fields
 
@@ -56,22 +58,29 @@ class Chance:
 
 @dataclass
 class Context:
-    """What a net tells its layers."""
+    """What a net tells its layers.
+
+    device  where the blobs are: that of `ops`
+    passes  forward passes of the net finished so far: the major key of every draw in a forward
+    work    the layers' work space, which they use in turn
+    doubts  what the layers found wrong on a card, see Note [Doubts]
+    """
 
     phase: int = TEST
     dtype: Any = np.float32
     seed: int = 0
     ops: Ops = field(default_factory=Ops)
-    device: Device = CPU
     allow_python: bool = False
     folder: str | None = None  # of the net's file: where paths in it are looked for next; None: it has no file
     gradients: bool = True  # whether backward may be called: else forward keeps nothing for it
     constant: bool = False  # whether parameters stay between calls of `Layer.parameters_changed`; a reshape follows
     # where this changes
-    passes: int = 0  # forward passes of the net finished so far: the major key of every draw in a forward
 
     def __post_init__(self) -> None:
-        self.work = Buffer(self.dtype, self.device)  # the layers' work space, which they use in turn
+        self.device: Device = self.ops.device
+        self.passes = Varying(0, np.uint64, self.device)
+        self.work = Buffer(self.dtype, self.device)
+        self.doubts = Doubts(self.device)
 
 
 def layer(type_name: str, param: str | None = None) -> Callable[[type[Layer]], type[Layer]]:
@@ -113,6 +122,7 @@ class Layer:
     no_gradient: ClassVar[tuple[int, ...] | None] = ()  # bottoms that have none (labels), -1 being the last; None:
     # no bottom has one
     is_source: ClassVar[bool] = False  # brings data in; has a `position` to be resumed from
+    replays: ClassVar[bool] = True  # whether each pass asks the same of a card, and nothing of the host
     statistics: ClassVar[bool] = False  # its blobs are not learned: lr_mult is 0
     fork_fields: ClassVar[tuple[str, ...]] = ()  # fields of public forks that it reads, or that change no result;
     # all others are refused where they are given
@@ -206,7 +216,7 @@ class Layer:
     def fill(self) -> None:
         """Give the blobs their first values; called once all shapes are known to fit, unless they are shared."""
         for index, (blob, filler) in enumerate(zip(self.blobs, self._fillers, strict=True)):
-            fillers.fill(filler, blob.data, random.stream(self.context.seed, f"fill {self.name}", index))
+            fillers.fill_blob(filler, blob, random.stream(self.context.seed, f"fill {self.name}", index))
 
     # -- for sources
 

@@ -121,7 +121,7 @@ class BatchNorm(Neuron):
     def _average(self) -> None:
         """The running averages as mean and variance."""
         mean_sum, var_sum, s = (blob.data for blob in self.blobs)
-        factor = 0 if s[0] == 0 else 1 / s[0]
+        factor = (s != 0) / (s + (s == 0))
         self.xp.multiply(mean_sum, factor, out=self.mean)
         self.xp.multiply(var_sum, factor, out=self.var)
 

@@ -35,9 +35,7 @@ class BatchReindex(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].data
-        self.index, _ = whole_numbers(
-            bottom[1].data, len(x), f"bottom {self.named(0, x.shape)}", what="index", xp=self.xp
-        )
+        self.index, _ = whole_numbers(self, bottom[1].data, len(x), f"bottom {self.named(0, x.shape)}", what="index")
         top[0].data[...] = x[self.index]
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

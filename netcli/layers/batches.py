@@ -46,6 +46,7 @@ class BatchLayer(Layer):
     bottoms = 0
     tops: ClassVar[Arity] = (1, 2)
     is_source = True
+    replays = False
     no_gradient: ClassVar[tuple[int, ...] | None] = None
     moved: ClassVar[tuple[str, ...]] = MOVED
     whole_records: ClassVar[bool] = (
@@ -122,7 +123,7 @@ class BatchLayer(Layer):
             mean=self.mean_image(),
             find=self.find,
             dtype=self.dtype,
-            ops=self.ops,
+            ops=self.ops.of_host(),
             seed=self.context.seed,
             purpose=f"transform {self.name} {'train' if self.train else 'test'}",
         )
@@ -162,10 +163,10 @@ class BatchLayer(Layer):
             self._given = batch
         else:
             self._given = None  # the memory of one that was given stays the top's: it may be what is copied to
-            top[0].data[...] = batch.data
+            top[0].set_data(batch.data)
             self._free.append(batch)
         if len(top) > 1:
-            top[1].data[...] = batch.labels
+            top[1].set_data(batch.labels)
         for _ in range(self.epoch() - before):
             log.info("Restarting data prefetching from start.")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import count_of
 from netcli.blob import Blob
 from netcli.errors import ShapeError
@@ -52,6 +53,13 @@ class ClassLoss(Loss):
         if len(top) > 1:
             top[1].reshape(shape)
 
+    def weight(self, top: Sequence[Blob]) -> Any:
+        """The loss's weight, as its diff says, by the divisor: a number, or a card's array without axes."""
+        diff = top[0].diff
+        if self.context.device is CPU:
+            return float(float(diff) / self.divisor)
+        return (diff / self.divisor).astype(self.dtype)
+
     def score(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Read the labels and compute p; raises DataError for a label that is no class."""
         x, labels = bottom[:2]
@@ -64,11 +72,7 @@ class ClassLoss(Loss):
             )
             return
         index, ignored = whole_numbers(
-            labels.data,
-            self.classes,
-            f"bottom {self.named(0, x.shape)}",
-            ignore=self.normalization.ignore,
-            xp=self.xp,
+            self, labels.data, self.classes, f"bottom {self.named(0, x.shape)}", ignore=self.normalization.ignore
         )
         self.divisor = self.normalization.divisor(count_of(x.shape[: self.class_axis]), labels.count, ignored)
         self.index = index.reshape(self.label_shape)

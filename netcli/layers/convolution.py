@@ -139,7 +139,7 @@ class Convolution(BeforeReLU, Filters):
         slopes = prelu.blobs[0].data
         if slopes.ndim:
             return slopes
-        self._slopes.fill(slopes)
+        self._slopes[...] = slopes
         return self._slopes
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

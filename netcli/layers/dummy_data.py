@@ -30,6 +30,7 @@ class DummyData(Layer):
     forward, by draws that depend on seed, layer, top and pass alone.
     """
 
+    replays = False
     bottoms = 0
     tops = (1, None)
 
@@ -58,13 +59,13 @@ class DummyData(Layer):
         super().fill()
         for blob, filler in zip(self._tops, self.fillers, strict=True):
             if _is_constant(filler):
-                blob.data[...] = 0 if filler is None else filler.value
+                blob.data.fill(0 if filler is None else filler.value)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for i, (blob, filler) in enumerate(zip(top, self.fillers, strict=True)):
             if not _is_constant(filler):
-                draws = random.stream(self.context.seed, f"data {self.name}", i, self.context.passes)
-                fillers.fill(filler, blob.data, draws)
+                draws = random.stream(self.context.seed, f"data {self.name}", i, int(self.context.passes))
+                fillers.fill_blob(filler, blob, draws)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         pass

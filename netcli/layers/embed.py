@@ -42,7 +42,7 @@ class Embed(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         y = top[0].data
         self.index, _ = whole_numbers(
-            bottom[0].data, self.p.input_dim, f"input_dim {self.p.input_dim}", what="index", xp=self.xp
+            self, bottom[0].data, self.p.input_dim, f"input_dim {self.p.input_dim}", what="index"
         )
         y[...] = self.blobs[0].data[self.index]
         if self.p.bias_term:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netcli.arrays.layout import count_of
+from netcli.arrays.layout import count_of, in_memory_order
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import layer
@@ -38,7 +38,7 @@ class EuclideanLoss(Loss):
         a, b = bottom
         d = self.difference.data
         self.xp.subtract(a.data, b.data.reshape(a.shape), out=d)
-        flat = d.ravel(order="K")  # in memory's order, without a copy
+        flat = in_memory_order(d)
         top[0].data[...] = flat.dot(flat) / (2 * self.images)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

@@ -22,6 +22,7 @@ class Filter(Layer):
 
     bottoms = (2, None)
     tops = (1, None)
+    replays = False
     no_gradient = (-1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -37,6 +37,7 @@ class HDF5Data(Layer):
     bottoms = 0
     tops = (1, None)
     is_source = True
+    replays = False
     no_gradient = None
 
     def __init__(self, param: Any, context: Context) -> None:
@@ -66,7 +67,7 @@ class HDF5Data(Layer):
         assert self._feed is not None
         batch = self._feed.next()
         for blob, array in zip(top, batch, strict=True):
-            blob.data[...] = array
+            blob.set_data(array)
         self._free.append(batch)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

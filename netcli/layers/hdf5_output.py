@@ -32,6 +32,7 @@ class HDF5Output(Layer):
 
     bottoms = 2
     tops = 0
+    replays = False
     no_gradient = None
 
     def __init__(self, param: Any, context: Context) -> None:
@@ -60,7 +61,7 @@ class HDF5Output(Layer):
         return []
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        arrays = [blob.data.reshape(*blob.shape, *(1,) * (4 - len(blob.shape))) for blob in bottom]
+        arrays = [blob.host_data().reshape(*blob.shape, *(1,) * (4 - len(blob.shape))) for blob in bottom]
         if not self._datasets:
             file = self._open.enter_context(hdf5.writing(self._open.enter_context(atomic_stream(self.p.file_name))))
             self._datasets = [

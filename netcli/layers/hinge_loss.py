@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netcli.arrays.layout import count_of
+from netcli.arrays.layout import count_of, in_memory_order
 from netcli.blob import Blob
 from netcli.layers.base import layer
 from netcli.layers.labels import image_picks, one_label_each, whole_numbers
@@ -33,13 +33,13 @@ class HingeLoss(Loss):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, shape, margins = self.xp, bottom[0].shape, self.margins.data
-        index, _ = whole_numbers(bottom[1].data, count_of(shape[1:]), f"bottom {self.named(0, shape)}", xp=xp)
+        index, _ = whole_numbers(self, bottom[1].data, count_of(shape[1:]), f"bottom {self.named(0, shape)}")
         self.where = image_picks(shape, index.ravel(), xp)
         margins[...] = bottom[0].data
         margins[self.where] *= -1
         margins += 1
         xp.maximum(margins, 0, out=margins)
-        flat = margins.ravel(order="K")  # in memory's order, without a copy
+        flat = in_memory_order(margins)
         top[0].data[...] = (flat.dot(flat) if self.is_square else flat.sum()) / self.images
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

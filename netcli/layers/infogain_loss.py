@@ -37,7 +37,8 @@ class InfogainLoss(ClassLoss):
         super().setup(bottom, top)
         if self.param.loss_param.HasField("normalize"):
             raise NetcliError("takes normalization, not the old normalize", field="loss_param.normalize")
-        self.matrix: Any = None
+        self.matrix: Any = None  # H as its file has it
+        self._moved: Any = None  # the same where the layer computes
         if len(bottom) < 3:
             if not self.p.source:
                 raise NetcliError(
@@ -58,7 +59,9 @@ class InfogainLoss(ClassLoss):
 
     def _rows(self, bottom: Sequence[Blob]) -> Any:
         """H as (L, L)."""
-        matrix = bottom[2].data if self.matrix is None else self.xp.asarray(self.matrix)
+        if self.matrix is not None and self._moved is None:
+            self._moved = self.context.device.from_host(self.matrix)
+        matrix = bottom[2].data if self.matrix is None else self._moved
         return matrix.reshape(self.classes, self.classes)
 
     def _worth(self, rows: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of
 from netcli.blob import Blob
 from netcli.errors import DataError, ShapeError
@@ -37,7 +39,7 @@ def one_label_each(layer: Layer, bottom: Sequence[Blob]) -> None:
 
 
 def whole_numbers(
-    values: Any, limit: int, of: str, *, what: str = "label", ignore: int | None = None, xp: Any = np
+    layer: Layer, values: Any, limit: int, of: str, *, what: str = "label", ignore: int | None = None
 ) -> tuple[Any, Any]:
     """(index, ignored): the values as indices 0 .. limit-1, and a mask of those equal to `ignore`.
 
@@ -46,28 +48,35 @@ def whole_numbers(
     index    intp, shape of values; 0 where ignored
     ignored  bool, shape of values; None where nothing is ignored
 
-    Raises DataError with the first value that is not a whole number in 0 .. limit-1.  Caffe cuts fractions off and
-    reads beyond the array instead.
+    Raises DataError with the first value that is not a whole number in 0 .. limit-1; on a card that comes later (Note
+    [Doubts] in doubts.py), and the index is 0 there.  Caffe cuts fractions off and reads beyond the array instead.
     """
+    xp, device = layer.xp, layer.context.device
     fits = (values >= 0) & (values < limit) & (values == xp.floor(values))
+    if device is not CPU:
+        ignored = None if ignore is None else values == ignore
+        wrong = ~fits if ignored is None else ~(fits | ignored)
+        layer.context.doubts.note(
+            layer, values, wrong, partial(_refusal, shape=values.shape, limit=limit, of=of, what=what)
+        )
+        return xp.where(fits if ignored is None else fits & ~ignored, values, 0).astype(np.intp), ignored
     if fits.all():  # then `ignore` matters only where it is one of the classes
         ignored = None if ignore is None or not 0 <= ignore < limit else values == ignore
     else:
         ignored = None if ignore is None else values == ignore
         wrong = ~fits if ignored is None else ~(fits | ignored)
         if wrong.any():
-            raise _refusal(values, wrong, limit, of, what)
+            place = tuple(int(i[0]) for i in wrong.nonzero())
+            raise _refusal(place, float(values[place]), shape=values.shape, limit=limit, of=of, what=what)
         values = xp.where(ignored, 0, values)
     if ignored is not None and not ignored.any():
         ignored = None
     return values.astype(np.intp), ignored
 
 
-def _refusal(values: Any, wrong: Any, limit: int, of: str, what: str) -> DataError:
-    place = tuple(int(i[0]) for i in wrong.nonzero())
-    value = float(values[place])
+def _refusal(place: Shape, value: float, *, shape: Shape, limit: int, of: str, what: str) -> DataError:
     # (3, 0, 0) of a (64, 1, 1) blob is item 3.
-    item = str(place[0]) if place and not any(place[1:]) and values.size == len(values) else str(place)
+    item = str(place[0]) if place and count_of(shape[1:]) == 1 else str(place)
     if value.is_integer():
         return DataError(f"{what} {int(value)} at item {item} is not in 0..{limit - 1} of {of}")
     return DataError(f"{what} {value:g} at item {item} is not a whole number in 0..{limit - 1} of {of}")
@@ -84,8 +93,21 @@ def picks(shape: Shape, axis: int, index: Any, xp: Any = np) -> tuple[Any, ...]:
 
 def image_picks(shape: Shape, index: Any, xp: Any = np) -> tuple[Any, ...]:
     """The subscript of one item for each image of `shape` (N, ...); index: (N,) intp, in Caffe's order of its items."""
-    within = xp.unravel_index(index, shape[1:] or (1,))
-    return (xp.arange(shape[0]), *within[: len(shape) - 1])
+    within = []
+    for size in reversed(shape[1:]):
+        within.append(index % size)
+        index = index // size
+    return (xp.arange(shape[0]), *reversed(within))
+
+
+def counts(layer: Layer, index: Any, mask: Any, limit: int) -> Any:
+    """(limit,): how often each of 0 .. limit-1 is in `index` where `mask`, of the same shape, says so."""
+    xp = layer.xp
+    if layer.context.device is CPU:
+        return xp.bincount(index[mask], minlength=limit)
+    # CuPy's would wait for the card.
+    ordered = xp.sort(xp.where(mask, index, limit).reshape(-1))
+    return xp.diff(xp.searchsorted(ordered, xp.arange(limit + 1)))
 
 
 def add_rows(into: Any, index: Any, rows: Any) -> None:

@@ -35,6 +35,7 @@ class MemoryData(Layer):
     bottoms = 0
     tops = 2
     is_source = True
+    replays = False
     no_gradient = None
 
     def __init__(self, param: Any, context: Context) -> None:
@@ -65,8 +66,8 @@ class MemoryData(Layer):
         if self._arrays is None:
             raise DataError("has no data: give it some with set_arrays before the first forward")
         data, labels = self._arrays.batch(self._position, self.p.batch_size)
-        top[0].data[...] = data
-        top[1].data[...] = labels
+        top[0].set_data(data)
+        top[1].set_data(labels)
         self._position += self.p.batch_size
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:

@@ -45,6 +45,7 @@ class Mix(Layer):
 
     bottoms = 2
     tops = 2
+    replays = False
     no_gradient: ClassVar[tuple[int, ...] | None] = None
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -66,15 +67,14 @@ class Mix(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y, q = bottom[0].data, top[0].data, top[1].data
         classes = self.p.num_classes
-        labels, _ = whole_numbers(bottom[1].data, classes, f"num_classes of '{self.name}'", xp=self.xp)
+        labels, _ = whole_numbers(self, bottom[1].data, classes, f"num_classes of '{self.name}'")
         labels = labels.reshape(-1)
         y[...] = x
         q[...] = 0
         count = len(x)
         mixes = self.train and count > 1 and (self.p.mixup_alpha or self.p.cutmix_alpha)
-        words = (
-            random.words(self.context.seed, f"mix {self.name}", self.context.passes, 0, count, BLOCKS) if mixes else ()
-        )
+        key = self.context.seed, f"mix {self.name}", int(self.context.passes)
+        words = random.words(*key, 0, count, BLOCKS) if mixes else ()
         for i in range(count):
             share, other = 1.0, i
             if mixes and float(random.unit(words[i][0])) < self.p.prob:

@@ -27,7 +27,7 @@ class MultinomialLogisticLoss(Loss):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         xp, shape = self.xp, bottom[0].shape
-        index, _ = whole_numbers(bottom[1].data, count_of(shape[1:]), f"bottom {self.named(0, shape)}", xp=xp)
+        index, _ = whole_numbers(self, bottom[1].data, count_of(shape[1:]), f"bottom {self.named(0, shape)}")
         self.where = image_picks(shape, index.ravel(), xp)
         self.picked = xp.maximum(bottom[0].data[self.where], LOG_THRESHOLD)
         top[0].data[...] = -xp.log(self.picked).sum() / self.images

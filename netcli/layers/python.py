@@ -65,6 +65,7 @@ class Python(Layer):
     bottoms = (0, None)
     tops = (0, None)
     in_place = True
+    replays = False
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         p = self.p

@@ -44,10 +44,10 @@ class SoftmaxWithLoss(ClassLoss):
             q = self.shares.data
             q[...] = bottom[1].data
             logarithms = self.xp.log(self.xp.maximum(self.prob.data, SMALLEST))
-            top[0].data[...] = -float((q * logarithms).sum(dtype=float)) / self.divisor
+            top[0].data[...] = -(q * logarithms).sum(dtype=float) / self.divisor
             return
         if self.ignored is not None:
-            self.index[self.ignored] = -1
+            self.xp.copyto(self.index, -1, where=self.ignored)
         top[0].data[...] = self.plan.forward(self.prob.data, self.index) / self.divisor
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
@@ -55,6 +55,6 @@ class SoftmaxWithLoss(ClassLoss):
             q, p, dx = self.shares.data, self.prob.data, bottom[0].diff
             self.xp.multiply(p, q.sum(self.class_axis, keepdims=True), out=dx)
             dx -= q
-            dx *= dx.dtype.type(float(top[0].diff) / self.divisor)
+            dx *= self.weight(top)
         elif propagate_down[0]:
-            self.plan.backward(self.prob.data, self.index, float(top[0].diff) / self.divisor, bottom[0].diff)
+            self.plan.backward(self.prob.data, self.index, self.weight(top), bottom[0].diff)

@@ -109,7 +109,7 @@ class Net:
             self.learnable: list[Parameter]
             self.learnable, shared = frame.share(shared_with.layers if shared_with else ())
             self._backward = frame.plan_backward(force)
-            self._passes = Passes(self.layers, self._documents, self.tops, self._loss_weights)
+            self._passes = Passes(self.context, self.layers, self._documents, self.tops, self._loss_weights)
             self._arena: Any = None
             self._share = keep_blobs is not True
             self._division = Division(self.layers, self.bottoms, self.tops, self._backward)
@@ -187,7 +187,7 @@ class Net:
             self._reshape(start, stop)
         loss = self._passes.forward(start, stop, self._follow)
         if stop == len(self.layers):
-            self.context.passes += 1
+            self.context.passes.value += 1
         if start == 0:
             self._wants_forward = False
         return loss
@@ -328,7 +328,8 @@ class Net:
 
     def save(self, path: str, write_diff: bool = False, hdf5: bool | None = None) -> None:
         """Write a caffemodel, in HDF5 or not, None: where the path ends with .h5; raises SnapshotError."""
-        blobs, shared = [layer.blobs for layer in self.layers], weights.not_owned(self.layers, self.learnable)
+        blobs = [[weights.Stored(blob) for blob in layer.blobs] for layer in self.layers]
+        shared = weights.not_owned(self.layers, self.learnable)
         write_weights(path, self.weights_message, blobs, write_diff, shared, hdf5)
 
     def work_space(self, add: bool = False) -> WorkSpace:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 
+from netcli.arrays.device import CPU
+from netcli.arrays.late import Late
 from netcli.blob import Blob
 from netcli.errors import NetcliError
-from netcli.layers.base import Layer
+from netcli.layers.base import Context, Layer
 from netcli.net.graph import placed
 from netcli.net.joining import Run
 from netcli.prototxt.lines import Document
@@ -17,6 +20,7 @@ from netcli.prototxt.lines import Document
 class Passes:
     """What the passes of a net run through.
 
+    context       the layers'
     documents     LayerParameter of each layer, by which a fault finds its place
     loss_weights  of each layer's tops
 
@@ -26,12 +30,15 @@ class Passes:
 
     def __init__(
         self,
+        context: Context,
         layers: Sequence[Layer],
         documents: Sequence[Document],
         tops: Sequence[Sequence[Blob]],
         loss_weights: Sequence[Sequence[float]],
     ) -> None:
-        self._layers, self._documents = layers, documents
+        self._context, self._layers, self._documents = context, layers, documents
+        # the loss of the last pass, on a card, without axes
+        self._total: Any = None if context.device is CPU else context.device.zeros(1, np.float64).reshape(())
         self.losses = [
             (i, blob, weight)
             for i, (top, of) in enumerate(zip(tops, loss_weights, strict=True))
@@ -58,7 +65,7 @@ class Passes:
         ]
 
     def forward(self, start: int, stop: int, follow: Callable[[int, int], None]) -> float:
-        """Run layers `start` to `stop` - 1; returns their part of the loss.
+        """Run layers `start` to `stop` - 1; returns their part of the loss, a `Late` number on a card.
 
         follow: called with i and stop where layer i has given a top another shape
         """
@@ -78,12 +85,38 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
+        if self._total is not None:
+            return cast(float, self._late_loss(start, stop))  # all that one may do to a float
         loss = 0.0
         for i, blob, weight in self.losses:
             if start <= i < stop:
                 data = blob.data
                 loss += weight * float(data if data.ndim == 0 else data.sum())
         return loss
+
+    def _late_loss(self, start: int, stop: int) -> Late:
+        """The loss on a card; what was found wrong there is raised with it, or now where no loss may be looked at."""
+        device, total = self._context.device, self._total
+        total.fill(0)
+        for i, blob, weight in self.losses:
+            if start <= i < stop:
+                total += blob.data.sum(dtype=np.float64) * weight
+        loss = total.copy()
+        if not self._context.gradients:
+            self._look()
+
+        def read() -> float:
+            self._look()
+            return float(device.to_host(loss))
+
+        return Late(read)
+
+    def _look(self) -> None:
+        """Raise what the layers found wrong on a card, see Note [Doubts]."""
+        if found := self._context.doubts.look():
+            layer, fault = found
+            with placed(self._documents[self._layers.index(layer)]):
+                raise fault
 
     def begin_backward(self, start: int, end: int) -> None:
         """Put the weights of the losses of layers `start` down to `end` where their gradients begin, and zeros."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from netcli.blob import Blob
 from netcli.errors import Place, ShapeError, SnapshotError
 from netcli.layers.base import Layer
 from netcli.net.graph import placed
@@ -13,6 +14,21 @@ from netcli.prototxt import schema
 from netcli.prototxt.lines import Document
 from netcli.snapshots.blobproto import array_of
 from netcli.snapshots.content import LayerWeights, Weights
+
+
+class Stored:
+    """A parameter as a file wants it: with NumPy's arrays, wherever its own are."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+
+    @property
+    def data(self) -> Any:
+        return self._blob.host_data()
+
+    @property
+    def diff(self) -> Any:
+        return self._blob.host_diff()
 
 
 def message_of(net: Any) -> Any:
@@ -53,7 +69,7 @@ def load(layers: Sequence[Layer], source: Weights, shared: Collection[tuple[int,
     for layer, theirs in found:
         for blob, array in zip(layer.blobs, theirs.blobs, strict=False):
             if array is not None:
-                blob.data[...] = array.reshape(blob.shape)
+                blob.set_data(array.reshape(blob.shape))
     return [theirs.name for theirs in source.layers if theirs.name not in ours]
 
 
@@ -96,4 +112,4 @@ def set_given_blobs(layer: Layer, document: Document) -> None:
             array = array_of(message.SerializeToString())
             if not fits(array.shape, blob.shape):
                 raise ShapeError(f"is given blob {index} of {array.shape}, it takes {blob.shape}", field="blobs")
-            blob.data[...] = array.reshape(blob.shape)
+            blob.set_data(array.reshape(blob.shape))

@@ -259,7 +259,7 @@ class Net:
         else:
             loss = engine.forward(start, end)
         if end < len(engine.layers) - 1:
-            engine.context.passes += 1  # a part of the net draws anew in each pass, too
+            engine.context.passes.value += 1  # a part of the net draws anew in each pass, too
         return loss
 
     def _backward(self, start: int, end: int) -> None:

@@ -14,7 +14,7 @@ class Position:
     """What the next forward pass of a net depends on beside its weights and inputs.
 
     records: given so far by each source    passes: forward passes made so far
-    carried: arrays that each layer with any keeps from one pass to the next
+    carried: arrays, of the net's device, that each layer with any keeps from one pass to the next
     """
 
     records: Mapping[str, int]
@@ -26,7 +26,7 @@ class Position:
         carried = {
             layer.name: [blob.data.copy() for blob in layer.carried()] for layer in net.layers if layer.carried()
         }
-        return cls(net.positions(), net.context.passes, carried)
+        return cls(net.positions(), int(net.context.passes), carried)
 
     def seek(self, net: Net) -> None:
         """Let a net go on from here; sources and layers that are not named stay where they are.
@@ -34,7 +34,7 @@ class Position:
         What a layer kept for batches of another size is left out.
         """
         net.seek(self.records)
-        net.context.passes = self.passes
+        net.context.passes.value = self.passes
         for layer in net.layers:
             for blob, array in zip(layer.carried(), self.carried.get(layer.name, ()), strict=False):
                 if blob.shape == array.shape:

@@ -67,7 +67,7 @@ class Session:
     def rebuild(self, net: Net) -> Net:
         """The training net again, over the same weights, with a memory of its own for every blob."""
         return self.train_choice.build(
-            ops=Ops(self.ops.engine, self.ops.choices, self.ops.precision),
+            ops=Ops(self.ops.engine, self.ops.choices, self.ops.precision, self.ops.device),
             seed=net.context.seed,
             allow_python=self.allow_python,
             keep_blobs=True,

@@ -33,7 +33,7 @@ def capture(run: Trainer, learned_net: str) -> SolverState:
     return SolverState(
         iteration=run.iteration,
         learned_net=learned_net,
-        history=run.solver.history,
+        history=[run.net.context.device.to_host(array) for array in run.solver.history],
         # Caffe's counts the steps as of the last update's rate.
         current_step=run.solver.schedule.current_step(run.iteration - 1),
         run=_run_state(run),
@@ -53,7 +53,7 @@ def _run_state(run: Trainer) -> Any:
             record.positions.add(net=name, layer=layer, records=records)
         for layer, arrays in position.carried.items():
             carried = record.carried.add(net=name, layer=layer)
-            for array in arrays:
+            for array in map(run.net.context.device.to_host, arrays):
                 blob = carried.blobs.add(data=array.ravel())
                 blob.shape.dim.extend(array.shape)
     return record
@@ -83,7 +83,8 @@ def restore(run: Trainer, state: SolverState, path: str) -> None:
     for name, net, made in zip(_net_names(run), [run.net, *run.tests], passes, strict=False):
         records = {p.layer: p.records for p in state.run.positions if p.net == name}
         mine = [c for c in state.run.carried if c.net == name]
-        carried = {c.layer: [array_of(blob.SerializeToString()) for blob in c.blobs] for c in mine}
+        moved = net.context.device.from_host
+        carried = {c.layer: [moved(array_of(blob.SerializeToString())) for blob in c.blobs] for c in mine}
         Position(records, made, carried).seek(net)
 
 

@@ -44,7 +44,7 @@ def test_every_pass_and_every_seed_drops_others():
     run = Run(IMAGES, IMAGES.arrays)
     first = run.forward()[0]
     np.testing.assert_array_equal(first, run.forward()[0])
-    run.layer.context.passes += 1
+    run.layer.context.passes.value += 1
     assert (run.forward()[0] != first).any()
     other = Case("other seed", layer(0.25), [(2, 3, 4, 5)], seed=10)
     assert (Run(other, other.arrays).forward()[0] != first).any()

@@ -40,9 +40,9 @@ def test_draws_depend_on_seed_top_and_pass_alone():
     np.testing.assert_array_equal(a, again.forward()[0])
     assert (a != b).all()
     assert (a != other.forward()[0]).all()
-    first.layer.context.passes = 1
+    first.layer.context.passes.value = 1
     assert (a != first.forward()[0]).all()
-    first.layer.context.passes = 0
+    first.layer.context.passes.value = 0
     np.testing.assert_array_equal(a, first.forward()[0])
 
 

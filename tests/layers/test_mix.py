@@ -17,7 +17,7 @@ def run(inside, phase="TRAIN", seed=1, passes=0, labels=LABELS):
     )
     x = np.broadcast_to(np.float32(10.0 ** np.arange(6)).reshape(6, 1, 1, 1), SHAPE).copy()
     made = Run(case, [x, labels])
-    made.layer.context.passes = passes
+    made.layer.context.passes.value = passes
     y, q = (each.copy() for each in made.forward())
     return x, y, q
 

@@ -99,7 +99,7 @@ def test_every_pass_and_every_seed_draws_others():
     run = Run(case, case.arrays)
     first = run.forward()[0]
     np.testing.assert_array_equal(first, run.forward()[0])
-    run.layer.context.passes += 1
+    run.layer.context.passes.value += 1
     assert (run.forward()[0] != first).any()
     other = Case("other seed", case.prototxt, case.arrays, seed=10)
     assert (Run(other, other.arrays).forward()[0] != first).any()

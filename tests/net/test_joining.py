@@ -211,7 +211,7 @@ def test_what_is_folded_follows_its_parameters():
             for blobs in each.params.values():
                 for blob in blobs:
                     blob.data[...] = np.random.default_rng(blob.count).uniform(0.5, 1.5, blob.shape)
-                    blob.data[...] *= each.context.passes + 1
+                    blob.data[...] *= int(each.context.passes) + 1
         np.testing.assert_allclose(numbers(made, 1)[0], numbers(alone, 1)[0], rtol=1e-4)
 
 
