@@ -57,6 +57,7 @@ BODIES = {
     "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "normalise": ("cuda.normalise:Normalise", "compiled.normalise:Normalise", "plain.normalise:Normalise"),
+    "norm": ("cuda.norm:Norm", "plain.norm:Norm"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
 
@@ -389,6 +390,13 @@ class Ops:
         plan.forward(x, top, left, mirrored, less, y)   from several threads at a time, too
         """
         return self._plan("normalise", mean, scale, dtype)
+
+    def norm(self, shapes: Sequence[Shape], dtype: Any = np.float32) -> Any:
+        """The L2 norm of arrays of these shapes, in C order, taken together, in double.
+
+        plan.forward(xs)   returns a float, or an array without axes that is overwritten by the next call
+        """
+        return self._plan("norm", tuple(shapes), dtype)
 
     def update(
         self,

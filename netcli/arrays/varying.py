@@ -19,6 +19,7 @@ class Varying:
     def __init__(self, value: float = 0, dtype: Any = np.float64, device: Device = CPU) -> None:
         self._device, self._host = device, np.zeros(1, dtype)
         self.array = device.zeros(1, dtype).reshape(())
+        self._known = True
         self.value = value
 
     @property
@@ -28,9 +29,15 @@ class Varying:
 
     @value.setter
     def value(self, value: float) -> None:
-        if self._host[0] != value:
+        if self._host[0] != value or not self._known:
             self._host[0] = value
+            self._known = True
             self._device.write(self.array, self._host[0])
+
+    def follow(self, array: Any) -> None:
+        """Let the device's own number count from now on: `array`, without axes, of this type; it is not known here."""
+        self.array[...] = array
+        self._known = False
 
     def __float__(self) -> float:
         return float(self._host[0])

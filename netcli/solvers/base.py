@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from netcli.arrays.device import CPU
 from netcli.arrays.ops import Ops
+from netcli.arrays.varying import Varying
 from netcli.errors import NetcliError, SnapshotError
 from netcli.solvers import clip, lr_policy, regularise
 
@@ -52,13 +54,23 @@ class Solver:
         self.parameters = list(parameters)
         self.schedule = lr_policy.Schedule(param)
         self.l1 = regularise.is_l1(param)
-        self.clipped: tuple[float, float] | None = None  # (norm, factor) where the last update clipped
-        self._history = [np.zeros(p.blob.shape, p.blob.dtype) for _ in range(self.moments) for p in self.parameters]
+        self.device = ops.device
+        self._history = [
+            self.device.zeros(p.blob.count, p.blob.dtype).reshape(p.blob.shape)
+            for _ in range(self.moments)
+            for p in self.parameters
+        ]
         self._idle = self._find_idle()
         self._plans = [
             ops.update(self.type, p.blob.shape, self.momentum(), param.momentum2, param.delta, p.blob.dtype)
             for p in self.parameters
         ]
+        # What varies lies where the plans find it in each update; a rate for each lr_mult.
+        self._rates = {p.lr_mult: Varying(device=self.device) for p in self.parameters}
+        self._scale = Varying(1.0, device=self.device)
+        dtype = self.parameters[0].blob.dtype if self.parameters else np.float32
+        self._norm = ops.norm([p.blob.shape for p in self.parameters], dtype)
+        self._last_norm: Any = None  # where the last update looked at it
 
     def check(self, param: Any) -> None:
         """Raise NetcliError where the rule can't work with the fields of a SolverParameter."""
@@ -81,15 +93,24 @@ class Solver:
 
     def update(self, iteration: int) -> None:
         """Change the weights by the gradients that have been summed in their diffs."""
-        scale = self._clip() / self.param.iter_size
+        self.set_rate(iteration)
+        self.step()
+
+    def set_rate(self, iteration: int) -> None:
+        """Let `step` be that of an iteration: all in it that is not the same each time."""
         rate = self.rule_rate(iteration)
+        for lr_mult, varying in self._rates.items():
+            varying.value = rate * lr_mult
+
+    def step(self) -> None:
+        """Change the weights, at the rate that is set."""
+        self._clip()
         for index, parameter in enumerate(self.parameters):
             if not self._idle[index]:
                 decay = self.param.weight_decay * parameter.decay_mult
                 blob, histories = parameter.blob, self.histories_of(index)
-                self._plans[index].update(
-                    blob.data, blob.diff, histories, rate * parameter.lr_mult, decay, self.l1, scale
-                )
+                rate = self._rates[parameter.lr_mult]
+                self._plans[index].update(blob.data, blob.diff, histories, rate, decay, self.l1, self._scale)
 
     def histories_of(self, index: int) -> list[Any]:
         """The histories of one parameter: its first moment, then its second."""
@@ -116,7 +137,7 @@ class Solver:
                     "it was made with another net"
                 )
         for mine, theirs in zip(self._history, arrays, strict=True):
-            mine[...] = theirs.reshape(mine.shape)
+            self.device.write(mine, np.asarray(theirs.reshape(mine.shape), mine.dtype))
         self._idle = self._find_idle()
 
     def _find_idle(self) -> list[bool]:
@@ -128,16 +149,26 @@ class Solver:
             for index, p in enumerate(self.parameters)
         ]
 
-    def _clip(self) -> float:
-        limit = self.param.clip_gradients
-        self.clipped = None
+    def _clip(self) -> None:
+        """Set what the gradients are multiplied with; a card's norm stays there, so that nothing waits for it."""
+        limit, passes = self.param.clip_gradients, self.param.iter_size
         if limit < 0:
-            return 1.0
-        norm = clip.length(p.blob.diff.reshape(-1) for p in self.parameters)
-        factor = clip.factor(norm, limit)
-        if factor != 1.0:
-            self.clipped = (norm, factor)
-        return factor
+            self._scale.value = 1 / passes
+            return
+        self._last_norm = norm = self._norm.forward([p.blob.diff for p in self.parameters])
+        if self.device is CPU:
+            self._scale.value = clip.factor(norm, limit) / passes
+        else:
+            self._scale.follow(clip.factor_on(self.device.xp, norm, limit) / passes)
+
+    @property
+    def clipped(self) -> tuple[float, float] | None:
+        """(norm, factor) where the last update clipped; on a card this waits for it."""
+        if self._last_norm is None:
+            return None
+        norm = float(self.device.to_host(self._last_norm))
+        factor = clip.factor(norm, self.param.clip_gradients)
+        return None if factor == 1.0 else (norm, factor)
 
 
 def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -830,6 +830,21 @@ def test_update(body, dtype, shape, rule):
         np.testing.assert_array_equal(dw, given)
 
 
+@bodies("norm")
+@dtypes
+def test_norm(body, dtype):
+    arrays = Arrays(dtype)
+    shapes = [(7, 3), (), (0, 2), (3, 2, 5, 5), (70, 1000)]
+    norm = plan(body, shapes, arrays.dtype)
+    xs = [np.array(arrays.normal(*shape), order="C") for shape in shapes]
+    want = np.sqrt(sum(np.square(np.float64(x)).sum() for x in xs))
+    for _ in range(2):
+        assert abs(norm.forward(xs) - want) <= 1e-6 * want
+    xs[0][2, 1] = np.nan
+    assert np.isnan(norm.forward(xs))
+    assert plan(body, [], arrays.dtype).forward([]) == 0
+
+
 @bodies("update")
 @pytest.mark.parametrize("rule", RULES)
 def test_update_shows_what_is_not_a_number(body, rule):
