@@ -9,8 +9,8 @@ card (Note [Doubts] in layers/doubts.py) is told then, too.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 Read = Callable[[], float]
 
@@ -86,6 +86,20 @@ class Late:
 
     def __neg__(self) -> Late:
         return Late(lambda: -float(self))
+
+
+def is_late(number: object) -> bool:
+    """Whether a number is still to be read, or has been one of those."""
+    return isinstance(number, Late)
+
+
+def mean(numbers: Sequence[float]) -> float:
+    """The mean of one number or more, some of which may be late; then it is, too."""
+
+    def read() -> float:
+        return sum(map(float, numbers)) / len(numbers)
+
+    return cast(float, Late(read)) if any(isinstance(number, Late) for number in numbers) else read()
 
 
 def _later(by: Callable[[float, float], float], a: Any, b: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from netcli.arrays.device import CPU
 from netcli.training.hooks import Hook
 from netcli.training.journal import Journal
 from netcli.training.scores import Score, outputs_of
@@ -47,7 +48,9 @@ class CaffeLog(Hook):
             self.journal.say("sgd_solver.cpp:105", f"Iteration {i}, lr = {solver.rate(i):g}")
 
     def updated(self, run: Trainer) -> None:
-        if run.solver.clipped is not None:
+        # A card is asked for it where the iteration was one on display; asking at each would hold it up.
+        shown = run.solver.device is CPU or self._shown == run.iteration - 1
+        if shown and run.solver.clipped is not None:
             norm, factor = run.solver.clipped
             self.journal.say(
                 "sgd_solver.cpp:93",

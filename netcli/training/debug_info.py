@@ -39,12 +39,16 @@ class DebugInfo(Hook):
     def _forward(self, net: Net) -> float:
         loss = 0.0
         for i, layer in enumerate(net.layers):
-            loss += net.forward(i, i)
+            loss += float(net.forward(i, i))
             for name, blob in zip(net.top_names[i], net.tops[i], strict=True):
-                self._say("net.cpp:593", f"[Forward] Layer {layer.name}, top blob {name} data: {_mean(blob.data):g}")
+                self._say(
+                    "net.cpp:593", f"[Forward] Layer {layer.name}, top blob {name} data: {_mean(blob.host_data()):g}"
+                )
             for index, blob in enumerate(layer.blobs):
                 name = _parameter_name(layer.param, index)
-                self._say("net.cpp:605", f"[Forward] Layer {layer.name}, param blob {name} data: {_mean(blob.data):g}")
+                self._say(
+                    "net.cpp:605", f"[Forward] Layer {layer.name}, param blob {name} data: {_mean(blob.host_data()):g}"
+                )
         return loss
 
     def _backward(self, net: Net) -> None:
@@ -53,14 +57,14 @@ class DebugInfo(Hook):
             net.backward(i, i)
             for name, blob, written in zip(net.bottom_names[i], net.bottoms[i], need[i], strict=True):
                 if written:
-                    mean = _mean(blob.diff)
+                    mean = _mean(blob.host_diff())
                     self._say("net.cpp:621", f"[Backward] Layer {layer.name}, bottom blob {name} diff: {mean:g}")
             for index, blob in enumerate(layer.blobs):
                 if layer.learns(index):
-                    mean = _mean(blob.diff)
+                    mean = _mean(blob.host_diff())
                     self._say("net.cpp:632", f"[Backward] Layer {layer.name}, param blob {index} diff: {mean:g}")
-        data = _norms([parameter.blob.data for parameter in net.learnable])
-        diff = _norms([parameter.blob.diff for parameter in net.learnable])
+        data = _norms([parameter.blob.host_data() for parameter in net.learnable])
+        diff = _norms([parameter.blob.host_diff() for parameter in net.learnable])
         self._say(
             "net.cpp:721",
             "[Backward] All net params (data, diff): "

@@ -61,7 +61,7 @@ def store(
         each(batch)
         net.forward()
         for number, (name, database) in enumerate(targets):
-            data = net.blobs[name].data
+            data = net.blobs[name].host_data()
             for item in data.reshape(1) if data.ndim == 0 else data:
                 if stored[number] == items:
                     break

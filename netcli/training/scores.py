@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from netcli.arrays.late import mean
 from netcli.net import Net
 from netcli.training.view_test import ViewTest
 
@@ -48,7 +50,7 @@ def by_name(outputs: Sequence[Output]) -> dict[str, float | list[float]]:
 
 def outputs_of(net: Net | ViewTest) -> list[Output]:
     """The net's outputs as the last forward pass left them."""
-    return _spread(net, [net.blobs[name].data for name in net.outputs])
+    return _spread(net, [net.blobs[name].host_data() for name in net.outputs])
 
 
 def score(net: Net | ViewTest, batches: int, each: Callable[[int], bool] = lambda _: True) -> Score | None:
@@ -58,22 +60,23 @@ def score(net: Net | ViewTest, batches: int, each: Callable[[int], bool] = lambd
     """
     if batches == 0:
         return Score(0, math.nan)
-    sums = [np.zeros(0)] * len(net.outputs)
-    loss = 0.0
+    sums: list[Any] = [None] * len(net.outputs)  # where the net computes
+    losses = []
     before = net.positions()
     for batch in range(batches):
         if not each(batch):
             return None
-        loss += net.forward()
+        losses.append(net.forward())
         for i, name in enumerate(net.outputs):
-            values = np.asarray(net.blobs[name].data, np.float64)
+            values = net.blobs[name].data.astype(np.float64)
             sums[i] = sums[i] + values if batch else values
+    means = [net.blobs[name].device.to_host(total / batches) for name, total in zip(net.outputs, sums, strict=True)]
     after = net.positions()
     records = max((after[name] - before[name] for name in after), default=None)
-    return Score(batches, loss / batches, _spread(net, [total / batches for total in sums]), records)
+    return Score(batches, float(mean(losses)), _spread(net, means), records)
 
 
-def _spread(net: Net | ViewTest, values: list[np.ndarray]) -> list[Output]:
+def _spread(net: Net | ViewTest, values: list[Any]) -> list[Output]:
     # ravel: Caffe's order, whatever lies in memory.
     return [
         Output(name, float(item), net.loss_weights.get(name, 0.0))

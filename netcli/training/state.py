@@ -43,7 +43,7 @@ def capture(run: Trainer, learned_net: str) -> SolverState:
 def _run_state(run: Trainer) -> Any:
     record = environment(run.net)
     record.random_seed = run.net.context.seed
-    record.loss_window.extend(run.losses)
+    record.loss_window.extend(map(float, run.losses))
     train, tests = Position.of(run.net), run.before_tests or [Position.of(net) for net in run.tests]
     record.passes = train.passes
     record.generation = run.generation or 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.late import mean
 from netcli.net import Net
 from netcli.solvers import Solver
 from netcli.training.hooks import STEPS, Hook
@@ -20,7 +21,7 @@ class Trainer:
     forward, backward   the net's; a hook may put others in their place, to look on
     iteration    updates made so far
     loss         of the last iteration: the mean over its iter_size passes
-    losses       of the last average_loss iterations
+    losses       of the last average_loss iterations; on a card both are late, see Note [Late numbers]
     tests        the test nets, which share the net's weights
     generation   that of the state it goes on from; None: it was begun anew, and has not been counted yet
     stopped      the name of what asked for an early stop, such as "SIGINT"
@@ -60,7 +61,7 @@ class Trainer:
     @property
     def smoothed_loss(self) -> float:
         """The mean loss of the last average_loss iterations."""
-        return sum(self.losses) / len(self.losses) if self.losses else 0.0
+        return float(mean(list(self.losses))) if self.losses else 0.0
 
     def shows(self) -> bool:
         """Whether this iteration is one that `display` asks to tell about."""
@@ -117,12 +118,11 @@ class Trainer:
 
     def _gradients(self) -> float:
         """Forward and backward, iter_size times; gradients are summed.  Returns the mean loss."""
-        passes = int(self.solver.param.iter_size)
-        loss = 0.0
-        for _ in range(passes):
-            loss += self.forward()
+        losses = []
+        for _ in range(int(self.solver.param.iter_size)):
+            losses.append(self.forward())
             self.backward()
-        return loss / passes
+        return mean(losses)
 
     def _look(self) -> None:
         if self.shows():

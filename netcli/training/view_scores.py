@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of, size_text
 from netcli.augment.views import View
 from netcli.errors import ShapeError
@@ -69,14 +70,17 @@ class ViewScores:
         if self._data.shape != shape:
             self._data.reshape(shape)
             self.net.reshape()
+        batch = self._data.data if self._data.device is CPU else np.empty(shape, self._data.dtype)
         for item, (_, view) in enumerate(waiting):
-            view.fill(self._data.data[item])
+            view.fill(batch[item])
+        if self._data.device is not CPU:
+            self._data.set_data(batch)
         self.net.forward()
         return [number for number, _ in waiting], {name: self._rows(name, len(waiting)) for name in self._outputs}
 
     def _rows(self, name: str, count: int) -> Any:
         """(count, classes) float64: what the last pass said."""
-        values = np.asarray(self.net.blobs[name].data, np.float64)
+        values = np.asarray(self.net.blobs[name].host_data(), np.float64)
         if values.shape[:1] != (count,):
             raise ShapeError(
                 f"output '{name}' is {size_text(values.shape)} for {count} images; a row for each is averaged"

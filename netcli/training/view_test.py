@@ -107,11 +107,10 @@ class ViewTest:
         records = self._feed.next()
         found = self._scores((image for image, _ in records), self._viewer)
         for name, p in found.items():
-            data = self._measures.blobs[name].data
-            data[...] = np.log(np.maximum(p, LEAST)) if self._is_score[name] else p
+            self._measures.blobs[name].set_data(np.log(np.maximum(p, LEAST)) if self._is_score[name] else p)
         labels = np.array([label for _, label in records], np.float32)
         for name in self._labels:
-            self._measures.blobs[name].data[...] = labels.reshape(self._measures.blobs[name].shape)
+            self._measures.blobs[name].set_data(labels.reshape(self._measures.blobs[name].shape))
         return self._measures.forward()
 
     def positions(self) -> dict[str, int]:
