@@ -38,7 +38,7 @@ from netcli.errors import NetcliError
 BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
-    "pool": ("onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
+    "pool": ("cuda.pool:Pool", "onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
     "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
     "lrn": ("onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": ("compiled.batch_norm:BatchNorm", "onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),

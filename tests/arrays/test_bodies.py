@@ -312,9 +312,38 @@ def test_any_pool(body, method, case):
         check_pool(body, Arrays("f4"), method, *case)
 
 
-def check_pool(body, arrays, method, size, out, kernel, stride, pad):
-    x_shape, y_shape = (2, 3, *size), (2, 3, *out)
-    wants_mask = method == "max"
+@bodies("pool")
+@layouts
+@pytest.mark.parametrize("method", ["max", "ave"])
+@pytest.mark.parametrize("channels", [5, 8])
+@pytest.mark.parametrize("name", POOLS)
+def test_pool_without_a_mask(body, layout, method, channels, name):
+    check_pool(body, Arrays("f4", layout), method, *POOLS[name], channels, wants_mask=False)
+
+
+@bodies("pool")
+@pytest.mark.parametrize("method", ["max", "ave"])
+@pytest.mark.parametrize("channels", [6, 20])
+@pytest.mark.parametrize("wants_mask", [False, True])
+def test_pool_of_many_items(body, method, channels, wants_mask):
+    window = ((31, 24), (16, 13), (3, 3), (2, 2), (1, 1))
+    check_pool(body, Arrays("f4"), method, *window, channels, wants_mask and method == "max")
+
+
+@bodies("pool")
+@pytest.mark.parametrize("method", ["max", "ave"])
+def test_pool_without_gradients(body, method):
+    arrays = Arrays("f4")
+    pool = plan(body, (2, 4, 5, 5), (2, 4, 2, 2), method, (3, 3), (2, 2), (0, 0), False, arrays.dtype, False)
+    x, y = arrays.normal(2, 4, 5, 5), arrays.dirty(2, 4, 2, 2)
+    pool.forward(x, y)
+    arrays.close(y, references.pool(x, (2, 2), method, (3, 3), (2, 2), (0, 0))[0])
+
+
+def check_pool(body, arrays, method, size, out, kernel, stride, pad, channels=3, wants_mask=None):
+    """wants_mask: None: where there can be one"""
+    x_shape, y_shape = (2, channels, *size), (2, channels, *out)
+    wants_mask = method == "max" if wants_mask is None else wants_mask
     pool = plan(body, x_shape, y_shape, method, kernel, stride, pad, wants_mask, arrays.dtype)
     # Few values, so that many are equal.
     x = arrays.of(arrays.rng.integers(-2, 3, x_shape))
@@ -328,7 +357,7 @@ def check_pool(body, arrays, method, size, out, kernel, stride, pad):
     arrays.close(dx, backward(dy))
 
 
-@pytest.mark.parametrize("body", ["compiled.pool:Pool", "plain.pool:Pool"])
+@pytest.mark.parametrize("body", ["cuda.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"])
 def test_pool_never_takes_what_is_not_a_number(body):
     arrays = Arrays("f4")
     values = np.full((1, 1, 4, 4), np.nan)

@@ -1,0 +1,194 @@
+// Pooling of channels-last images.  A thread has an item of the result, or the same of four channels side by side.
+// Gradients are gathered: each item of x looks at the windows that it is in, in their order.
+//
+// Of a maximum is kept which cell it was: in a byte its number in the window, else its place h * width + w in the
+// image; all bits are set where there is none.
+
+#include "grid.cuh"
+#include "packs.cuh"
+
+struct Sizes {
+  index_t height, width, channels, rows, columns;  // of x, and of y
+  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+};
+
+// A pixel of `line` x `column` in images of some size, and its first channel.
+struct Pixel {
+  index_t image, line, column, channel;
+};
+
+template <int V> __device__ __forceinline__ Pixel pixel_of(index_t i, index_t height, index_t width, index_t channels) {
+  index_t packs = channels / V, pixel = i / packs, line = pixel / width, image = line / height;
+  return {image, line - image * height, pixel - line * width, (i - pixel * packs) * V};
+}
+
+// The cells of a window that are in the image.
+struct Window {
+  index_t top, left, first_h, last_h, first_w, last_w;
+};
+
+__device__ __forceinline__ Window window_of(index_t row, index_t column, const Sizes& s) {
+  index_t top = row * s.stride_h - s.pad_h, left = column * s.stride_w - s.pad_w;
+  return {top,  left, max(top, (index_t)0), min(top + s.kernel_h, s.height),
+          max(left, (index_t)0), min(left + s.kernel_w, s.width)};
+}
+
+// The windows that a cell is in.
+struct Windows {
+  index_t first_row, last_row, first_column, last_column;
+};
+
+__device__ __forceinline__ Windows windows_of(index_t h, index_t w, const Sizes& s) {
+  h += s.pad_h, w += s.pad_w;
+  return {h < s.kernel_h ? 0 : (h - s.kernel_h) / s.stride_h + 1, min(h / s.stride_h + 1, s.rows),
+          w < s.kernel_w ? 0 : (w - s.kernel_w) / s.stride_w + 1, min(w / s.stride_w + 1, s.columns)};
+}
+
+// Where the cells of the window at (top, left) count from: cell (h, w) is h * pitch + w - origin.
+template <class T> __device__ __forceinline__ index_t pitch_of(const Sizes& s) {
+  return sizeof(T) == 1 ? s.kernel_w : s.width;
+}
+template <class T> __device__ __forceinline__ index_t origin_of(index_t top, index_t left, const Sizes& s) {
+  return sizeof(T) == 1 ? top * s.kernel_w + left : 0;
+}
+
+// One over the area of a window, clipped to the image with its padding on the far sides.
+__device__ __forceinline__ real share_of(index_t row, index_t column, const Sizes& s) {
+  index_t top = row * s.stride_h - s.pad_h, left = column * s.stride_w - s.pad_w;
+  index_t area = (min(top + s.kernel_h, s.height + s.pad_h) - top) * (min(left + s.kernel_w, s.width + s.pad_w) - left);
+  return area > 0 ? (real)1 / (real)area : (real)0;
+}
+
+template <class T, int V>
+__device__ __forceinline__ void find_maxima(const real* x, real* y, T* kept, const Sizes& s, real lowest,
+                                            index_t count) {
+  index_t pitch = pitch_of<T>(s);
+  ITEMS(i, count / V) {
+    Pixel at = pixel_of<V>(i, s.rows, s.columns, s.channels);
+    Window window = window_of(at.line, at.column, s);
+    index_t origin = origin_of<T>(window.top, window.left, s);
+    Pack<real, V> best;
+    Pack<T, V> which;
+    for (int v = 0; v < V; ++v) best.at[v] = lowest, which.at[v] = (T)-1;
+    for (index_t h = window.first_h; h < window.last_h; ++h) {
+      const real* line = x + (at.image * s.height + h) * s.width * s.channels + at.channel;
+      for (index_t w = window.first_w; w < window.last_w; ++w) {
+        Pack<real, V> now = load<V>(line + w * s.channels);
+        T cell = (T)(h * pitch + w - origin);
+        for (int v = 0; v < V; ++v)
+          if (now.at[v] > best.at[v]) best.at[v] = now.at[v], which.at[v] = cell;
+      }
+    }
+    store<V>(y + i * V, best);
+    if (kept) store<V>(kept + i * V, which);
+  }
+}
+
+template <class T, int V>
+__device__ __forceinline__ void gather_maxima(const real* dy, real* dx, const T* kept, const Sizes& s, index_t count) {
+  index_t pitch = pitch_of<T>(s);
+  ITEMS(i, count / V) {
+    Pixel at = pixel_of<V>(i, s.height, s.width, s.channels);
+    Windows windows = windows_of(at.line, at.column, s);
+    Pack<real, V> sum = {};
+    for (index_t row = windows.first_row; row < windows.last_row; ++row)
+      for (index_t column = windows.first_column; column < windows.last_column; ++column) {
+        index_t from = ((at.image * s.rows + row) * s.columns + column) * s.channels + at.channel;
+        index_t origin = origin_of<T>(row * s.stride_h - s.pad_h, column * s.stride_w - s.pad_w, s);
+        T cell = (T)(at.line * pitch + at.column - origin);
+        Pack<T, V> which = load<V>(kept + from);
+        Pack<real, V> g = load<V>(dy + from);
+        for (int v = 0; v < V; ++v)
+          if (which.at[v] == cell) sum.at[v] += g.at[v];
+      }
+    store<V>(dx + i * V, sum);
+  }
+}
+
+template <int V> __device__ __forceinline__ void find_averages(const real* x, real* y, const Sizes& s, index_t count) {
+  ITEMS(i, count / V) {
+    Pixel at = pixel_of<V>(i, s.rows, s.columns, s.channels);
+    Window window = window_of(at.line, at.column, s);
+    real share = share_of(at.line, at.column, s);
+    Pack<real, V> sum = {};
+    for (index_t h = window.first_h; h < window.last_h; ++h) {
+      const real* line = x + (at.image * s.height + h) * s.width * s.channels + at.channel;
+      Pack<real, V> of_line = {};  // a long running sum would lose digits
+      for (index_t w = window.first_w; w < window.last_w; ++w) {
+        Pack<real, V> now = load<V>(line + w * s.channels);
+        for (int v = 0; v < V; ++v) of_line.at[v] += now.at[v];
+      }
+      for (int v = 0; v < V; ++v) sum.at[v] += of_line.at[v];
+    }
+    for (int v = 0; v < V; ++v) sum.at[v] *= share;
+    store<V>(y + i * V, sum);
+  }
+}
+
+template <int V>
+__device__ __forceinline__ void gather_averages(const real* dy, real* dx, const Sizes& s, index_t count) {
+  ITEMS(i, count / V) {
+    Pixel at = pixel_of<V>(i, s.height, s.width, s.channels);
+    Windows windows = windows_of(at.line, at.column, s);
+    Pack<real, V> sum = {};
+    for (index_t row = windows.first_row; row < windows.last_row; ++row)
+      for (index_t column = windows.first_column; column < windows.last_column; ++column) {
+        real share = share_of(row, column, s);
+        Pack<real, V> g =
+            load<V>(dy + ((at.image * s.rows + row) * s.columns + column) * s.channels + at.channel);
+        for (int v = 0; v < V; ++v) sum.at[v] += g.at[v] * share;
+      }
+    store<V>(dx + i * V, sum);
+  }
+}
+
+// count: items of y forward, of x backward; kept: of y's items, or nothing.
+
+extern "C" __global__ void maximum(const real* x, real* y, unsigned char* kept, real lowest, index_t count,
+                                   index_t height, index_t width, index_t channels, index_t rows, index_t columns,
+                                   int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) find_maxima<unsigned char, 4>(x, y, kept, s, lowest, count);
+  else find_maxima<unsigned char, 1>(x, y, kept, s, lowest, count);
+}
+
+extern "C" __global__ void maximum_and_place(const real* x, real* y, index_t* kept, real lowest, index_t count,
+                                             index_t height, index_t width, index_t channels, index_t rows,
+                                             index_t columns, int kernel_h, int kernel_w, int stride_h, int stride_w,
+                                             int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) find_maxima<index_t, 4>(x, y, kept, s, lowest, count);
+  else find_maxima<index_t, 1>(x, y, kept, s, lowest, count);
+}
+
+extern "C" __global__ void to_maximum(const real* dy, real* dx, const unsigned char* kept, index_t count,
+                                      index_t height, index_t width, index_t channels, index_t rows, index_t columns,
+                                      int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) gather_maxima<unsigned char, 4>(dy, dx, kept, s, count);
+  else gather_maxima<unsigned char, 1>(dy, dx, kept, s, count);
+}
+
+extern "C" __global__ void to_place(const real* dy, real* dx, const index_t* kept, index_t count, index_t height,
+                                    index_t width, index_t channels, index_t rows, index_t columns, int kernel_h,
+                                    int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) gather_maxima<index_t, 4>(dy, dx, kept, s, count);
+  else gather_maxima<index_t, 1>(dy, dx, kept, s, count);
+}
+
+extern "C" __global__ void average(const real* x, real* y, index_t count, index_t height, index_t width,
+                                   index_t channels, index_t rows, index_t columns, int kernel_h, int kernel_w,
+                                   int stride_h, int stride_w, int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) find_averages<4>(x, y, s, count);
+  else find_averages<1>(x, y, s, count);
+}
+
+extern "C" __global__ void to_average(const real* dy, real* dx, index_t count, index_t height, index_t width,
+                                      index_t channels, index_t rows, index_t columns, int kernel_h, int kernel_w,
+                                      int stride_h, int stride_w, int pad_h, int pad_w) {
+  Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
+  if (channels % 4 == 0) gather_averages<4>(dy, dx, s, count);
+  else gather_averages<1>(dy, dx, s, count);
+}
