@@ -50,6 +50,10 @@ class Device:
     def synchronize(self) -> None:
         """Wait until all that was asked for is done: here it is."""
 
+    def gemm(self, a: Any, b: Any, c: Any) -> None:
+        """c = a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is."""
+        np.matmul(a, b, out=c)
+
     def usable_by_kernels(self, array: Any) -> bool:
         """Whether compiled kernels take the memory of an array as it is."""
         return bool(array.flags.aligned and array.flags.writeable)

@@ -9,6 +9,7 @@ from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import layer
 from netcli.layers.loss import Loss
+from netcli.layers.sums import sum_of_squares
 
 
 @layer("EuclideanLoss")
@@ -38,8 +39,7 @@ class EuclideanLoss(Loss):
         a, b = bottom
         d = self.difference.data
         self.xp.subtract(a.data, b.data.reshape(a.shape), out=d)
-        flat = in_memory_order(d)
-        top[0].data[...] = flat.dot(flat) / (2 * self.images)
+        top[0].data[...] = sum_of_squares(self, in_memory_order(d)) / (2 * self.images)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         scale = (top[0].diff / self.images).astype(self.dtype)

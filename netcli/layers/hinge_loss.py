@@ -9,6 +9,7 @@ from netcli.blob import Blob
 from netcli.layers.base import layer
 from netcli.layers.labels import image_picks, one_label_each, whole_numbers
 from netcli.layers.loss import Loss
+from netcli.layers.sums import sum_of_squares
 
 
 @layer("HingeLoss", param="hinge_loss_param")
@@ -40,7 +41,7 @@ class HingeLoss(Loss):
         margins += 1
         xp.maximum(margins, 0, out=margins)
         flat = in_memory_order(margins)
-        top[0].data[...] = (flat.dot(flat) if self.is_square else flat.sum()) / self.images
+        top[0].data[...] = (sum_of_squares(self, flat) if self.is_square else flat.sum()) / self.images
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if not propagate_down[0]:

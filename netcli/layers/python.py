@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import NetcliError
 from netcli.layers.base import Layer, layer
-from netcli.layers.python_blob import PythonBlob, PythonBlobs
+from netcli.layers.python_blob import HostBlob, PythonBlob, PythonBlobs
 from netcli.layers.users_code import check_methods, class_of, load_module
 
 log = logging.getLogger("netcli")
@@ -59,6 +60,9 @@ class Python(Layer):
     bottom is zero before backward; in Caffe it holds what the last pass left.  Random draws and the position
     in data are the class's own affair: a resumed run repeats those only if the class sees to it.
 
+    On a card it gets NumPy's copies, which are written back when a verb returns, as far as it has changed them; a class
+    with an attribute `device = "gpu"` gets the card's own arrays, CuPy's.
+
     errors  the class's own exceptions go on as they are, with their traceback; the log says which layer it was
     """
 
@@ -84,16 +88,22 @@ class Python(Layer):
         with self._users("__init__"):
             self.user: Any = cls(self.param) if issubclass(cls, PythonLayer) else cls()
         self._ran = False
+        self._copies = self.context.device is not CPU and getattr(cls, "device", "") != "gpu"
+        self._own: list[HostBlob] = []  # its parameters, where copies of them are shown
         self.user.blobs = PythonBlobs(self._add)
         self.user.param_str = p.param_str
         self.user.phase = self.phase
-        self._call("setup", self._shown(bottom), self._shown(top))
+        self._call("setup", bottom, top)
         check_methods(cls, ["reshape", "forward"])  # backward is asked for where a gradient is
 
-    def _add(self, shape: Shape) -> Blob:
+    def _add(self, shape: Shape) -> PythonBlob:
         if self._ran:
             raise RuntimeError("add_blob goes in setup: the solver has taken its list of parameters by now")
-        return self.add_blob(shape)
+        blob = self.add_blob(shape)
+        if not self._copies:
+            return PythonBlob(blob)
+        self._own.append(HostBlob(blob))
+        return self._own[-1]
 
     def fill(self) -> None:
         """The class's setup has given the parameters their first values."""
@@ -116,22 +126,24 @@ class Python(Layer):
             )
             raise
 
-    def _call(self, verb: str, *args: Any) -> None:
+    def _call(self, verb: str, first: Sequence[Blob], last: Sequence[Blob], *between: Any) -> None:
+        """Call a verb with blobs, and what comes between them."""
+        kind = HostBlob if self._copies else PythonBlob
+        shown = {id(blob): kind(blob) for blob in (*first, *last)}  # one for one that is bottom and top
         with self._users(verb):
-            getattr(self.user, verb)(*args)
-
-    @staticmethod
-    def _shown(blobs: Sequence[Blob]) -> list[PythonBlob]:
-        return [PythonBlob(blob) for blob in blobs]
+            getattr(self.user, verb)([shown[id(blob)] for blob in first], *between, [shown[id(blob)] for blob in last])
+        for blob in (*shown.values(), *self._own):
+            if isinstance(blob, HostBlob):
+                blob.put_back()
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        self._call("reshape", self._shown(bottom), self._shown(top))
+        self._call("reshape", bottom, top)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._ran = True
         # As Caffe before every forward: layers that read data find there what comes next, and its shape.
         self.reshape(bottom, top)
-        self._call("forward", self._shown(bottom), self._shown(top))
+        self._call("forward", bottom, top)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if not hasattr(self.user, "backward"):
@@ -145,7 +157,7 @@ class Python(Layer):
         for blob, wanted in zip(bottom, propagate_down, strict=True):
             if wanted and id(blob.diff_buffer) not in given:
                 blob.clear_diff()
-        self._call("backward", self._shown(top), list(propagate_down), self._shown(bottom))
+        self._call("backward", top, bottom, list(propagate_down))
         for i, parameter in enumerate(self.blobs):
             if not self.learns(i):  # of which the class knows nothing
                 parameter.clear_diff()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any, overload
 
+import numpy as np
+
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 
@@ -74,16 +76,56 @@ class PythonBlob:
         return repr(self._blob)
 
 
+class HostBlob(PythonBlob):
+    """A blob on a card: `data` and `diff` are NumPy's copies, made at the first look, the same until `put_back`."""
+
+    __slots__ = ("_data", "_diff")
+
+    def __init__(self, blob: Blob) -> None:
+        super().__init__(blob)
+        self._data: tuple[Any, bytes] | None = None  # the copy, and what it held at first
+        self._diff: tuple[Any, bytes] | None = None
+
+    @property
+    def data(self) -> Any:
+        if self._data is None:
+            self._data = _copied(self._blob.host_data())
+        return self._data[0]
+
+    @property
+    def diff(self) -> Any:
+        if self._diff is None:
+            self._diff = _copied(self._blob.host_diff())
+        return self._diff[0]
+
+    def reshape(self, *shape: int) -> None:
+        self.put_back()
+        super().reshape(*shape)
+
+    def put_back(self) -> None:
+        """Write to the card what has been changed, and copy anew at the next look."""
+        if self._data is not None and self._data[0].tobytes() != self._data[1]:
+            self._blob.set_data(self._data[0])
+        if self._diff is not None and self._diff[0].tobytes() != self._diff[1]:
+            self._blob.device.write(self._blob.diff, self._diff[0])
+        self._data = self._diff = None
+
+
+def _copied(array: Any) -> tuple[Any, bytes]:
+    copy = np.array(array, order="C")
+    return copy, copy.tobytes()
+
+
 class PythonBlobs(Sequence[PythonBlob]):
     """The parameters of a user's layer, its `self.blobs`; add: makes one of a shape."""
 
-    def __init__(self, add: Callable[[Shape], Blob]) -> None:
+    def __init__(self, add: Callable[[Shape], PythonBlob]) -> None:
         self._add = add
         self._blobs: list[PythonBlob] = []
 
     def add_blob(self, *shape: int) -> None:
         """Another parameter, of zeros: `self.blobs.add_blob(20, 500)`; in `setup` only."""
-        self._blobs.append(PythonBlob(self._add(tuple(index(size) for size in shape))))
+        self._blobs.append(self._add(tuple(index(size) for size in shape)))
 
     @overload
     def __getitem__(self, at: int) -> PythonBlob: ...

@@ -160,12 +160,12 @@ class Recurrent(Layer):
             for state, blob in zip(states, bottom[-self.exposed :], strict=True):
                 state[...] = blob.data[0]
         cont = bottom[1].data[:, :, None]
-        w_hidden = self.blobs[self.hidden].data.T
+        w_hidden, multiply = self.blobs[self.hidden].data.T, self.context.device.gemm
         for t in range(len(sums)):
             before = [blob.data[t % self.kept] for blob in self.before]
             for state, conted in zip(states, before, strict=True):
                 xp.multiply(state, cont[t], out=conted)
-            xp.matmul(before[0], w_hidden, out=product)
+            multiply(before[0], w_hidden, product)
             sums[t] += product
             self.step(t, before, states, top)
 
@@ -177,19 +177,19 @@ class Recurrent(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        xp, dsums = self.xp, self.sums.diff
+        dsums = self.sums.diff
         diffs, add = self.gradients()
         dh = self.output_backward(top, diffs, add)
         dstates = [blob.diff[0] for blob in self.state]
         for dstate in dstates:
             dstate.fill(0)
         cont = bottom[1].data[:, :, None]
-        w_hidden = self.blobs[self.hidden].data
+        w_hidden, multiply = self.blobs[self.hidden].data, self.context.device.gemm
         for t in reversed(range(len(dsums))):
             dstates[0] += dh[t]
             self.step_backward(t, dstates)
             if t:
-                xp.matmul(dsums[t], w_hidden, out=dstates[0])
+                multiply(dsums[t], w_hidden, dstates[0])
                 for dstate in dstates:
                     dstate *= cont[t]
         self._backward_inputs(diffs, add, propagate_down, bottom)

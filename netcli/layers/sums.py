@@ -1,9 +1,17 @@
-"""Sums over the axes along which a parameter is repeated."""
+"""Sums over the axes along which a parameter is repeated, and of squares."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from netcli.arrays.device import CPU
+from netcli.layers.base import Layer
+
+
+def sum_of_squares(layer: Layer, flat: Any) -> Any:
+    """Of an array of one axis."""
+    return flat.dot(flat) if layer.context.device is CPU else layer.xp.square(flat).sum()
 
 
 def sum_over(x: Any, axes: Iterable[int]) -> Any:

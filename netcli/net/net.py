@@ -175,7 +175,7 @@ class Net:
     # -- running
 
     def forward(self, start: int = 0, end: int | None = None) -> float:
-        """Run layers `start` to `end` (included; None: the last); returns the loss.
+        """Run layers `start` to `end` (included; None: the last); returns the loss, on a card a `Late` number.
 
         A part of the layers only makes sense with keep_blobs=True, since others may have used the memory.
         Blobs that were given another shape since the last pass are followed then too.
@@ -185,12 +185,12 @@ class Net:
             blob.shape is not shape for i in range(start, stop) for blob, shape in self._shapes[i]
         ):
             self._reshape(start, stop)
-        loss = self._passes.forward(start, stop, self._follow)
+        self._passes.forward(start, stop, self._follow)
         if stop == len(self.layers):
             self.context.passes.value += 1
         if start == 0:
             self._wants_forward = False
-        return loss
+        return self._passes.loss(start, stop)
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""

@@ -64,8 +64,8 @@ class Passes:
             for layer, run in zip(self._layers, runs, strict=True)
         ]
 
-    def forward(self, start: int, stop: int, follow: Callable[[int, int], None]) -> float:
-        """Run layers `start` to `stop` - 1; returns their part of the loss, a `Late` number on a card.
+    def forward(self, start: int, stop: int, follow: Callable[[int, int], None]) -> None:
+        """Run layers `start` to `stop` - 1.
 
         follow: called with i and stop where layer i has given a top another shape
         """
@@ -86,7 +86,15 @@ class Passes:
             with placed(self._documents[i]):
                 raise
         if self._total is not None:
-            return cast(float, self._late_loss(start, stop))  # all that one may do to a float
+            self._weigh(start, stop)
+
+    def loss(self, start: int, stop: int) -> float:
+        """The part that layers `start` to `stop` - 1 had in the last pass's loss; on a card that of all that ran.
+
+        What was found wrong on a card is raised when that is looked at, and here where no loss may be.
+        """
+        if self._total is not None:
+            return cast(float, self._late_loss())  # all that one may do to a float
         loss = 0.0
         for i, blob, weight in self.losses:
             if start <= i < stop:
@@ -94,14 +102,15 @@ class Passes:
                 loss += weight * float(data if data.ndim == 0 else data.sum())
         return loss
 
-    def _late_loss(self, start: int, stop: int) -> Late:
-        """The loss on a card; what was found wrong there is raised with it, or now where no loss may be looked at."""
-        device, total = self._context.device, self._total
-        total.fill(0)
+    def _weigh(self, start: int, stop: int) -> None:
+        """Sum the losses on a card."""
+        self._total.fill(0)
         for i, blob, weight in self.losses:
             if start <= i < stop:
-                total += blob.data.sum(dtype=np.float64) * weight
-        loss = total.copy()
+                self._total += blob.data.sum(dtype=np.float64) * weight
+
+    def _late_loss(self) -> Late:
+        device, loss = self._context.device, self._total.copy()
         if not self._context.gradients:
             self._look()
 

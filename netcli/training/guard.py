@@ -73,8 +73,9 @@ class Guard(Hook):
             self._warned = True
             _log.warning("the loss is %g at iteration %d; training goes on as it was told to", loss, iteration)
             return
+        by = "" if iteration == run.iteration else f" by iteration {run.iteration}"
         raise NetcliError(
-            f"the loss is {loss:g} at iteration {iteration}: {self._cause(run)}; a lower base_lr "
+            f"the loss is {loss:g} at iteration {iteration}: {self._cause(run)}{by}; a lower base_lr "
             "or clip_gradients may help" + (f", and --resume {self._saved} goes on from there" if self._saved else "")
         )
 
