@@ -41,7 +41,12 @@ BODIES = {
     "pool": ("cuda.pool:Pool", "onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
     "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
     "lrn": ("onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
-    "batch_norm": ("compiled.batch_norm:BatchNorm", "onednn.batch_norm:BatchNorm", "plain.batch_norm:BatchNorm"),
+    "batch_norm": (
+        "cuda.batch_norm:BatchNorm",
+        "compiled.batch_norm:BatchNorm",
+        "onednn.batch_norm:BatchNorm",
+        "plain.batch_norm:BatchNorm",
+    ),
     "softmax": ("compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": (

@@ -464,7 +464,10 @@ def test_lrn(body, dtype, layout, region, size, alpha, beta, k):
 @bodies("batch_norm")
 @dtypes
 @layouts
-@pytest.mark.parametrize("shape", [(3, 4, 2, 5), (6, 3), (2, 3, 4), (2, 3, 2, 3, 2)])
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 4, 2, 5), (6, 3), (2, 3, 4), (2, 3, 2, 3, 2), (2, 140, 3, 4), (3, 5, 24, 25), (4, 8, 23, 20), (3, 2, 700)],
+)
 @pytest.mark.parametrize(
     ("use_global", "affine", "relu"),
     [(False, False, False), (True, False, False), (False, True, True), (True, True, False), (False, False, True)],

@@ -12,6 +12,13 @@ from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.ops import Unsupported
 
+PACK = 4  # items side by side that a thread has together, where their number allows: see kernels/packs.cuh
+
+
+def packed(channels: int) -> int:
+    """How many of an image's channels, which lie side by side, a thread has together."""
+    return 1 if channels % PACK else PACK
+
 
 def accept(dtype: Any) -> None:
     """Raise Unsupported for what the kernels have no type for."""

@@ -9,11 +9,9 @@ import numpy as np
 
 from netcli.arrays.call import Call
 from netcli.arrays.cuda.device import WIDE, CudaDevice
-from netcli.arrays.cuda.launch import Ports, accept
+from netcli.arrays.cuda.launch import Ports, accept, packed
 from netcli.arrays.layout import Shape, count_of, view
 from netcli.arrays.work_space import Calls, WorkSpace
-
-PACK = 4  # channels of a thread, where their number allows
 
 
 class Pool:
@@ -46,7 +44,7 @@ class Pool:
         self._forward = self._call(self._names[0], x_shape, y_shape)
 
     def _call(self, name: str, source: Shape, target: Shape) -> Call:
-        threads = -(-count_of(target) // (PACK if target[1] % PACK == 0 else 1))
+        threads = -(-count_of(target) // packed(target[1]))
         kernel = self._card.kernel("pool", name, self._dtype, items=threads, wide=self._largest)
         read, written = (Ports(self._card, shape, self._dtype) for shape in (source, target))
         return Call(kernel, (read.read, written.written))
