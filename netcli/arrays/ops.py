@@ -40,7 +40,7 @@ BODIES = {
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
     "pool": ("cuda.pool:Pool", "onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
     "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
-    "lrn": ("onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
+    "lrn": ("cuda.lrn:LRN", "onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": (
         "cuda.batch_norm:BatchNorm",
         "compiled.batch_norm:BatchNorm",

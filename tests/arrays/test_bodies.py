@@ -450,15 +450,25 @@ def test_stochastic_pool_of_what_is_no_probability(body):
         ("within", 5, 0.4, 0.5, 1.0),
     ],
 )
-def test_lrn(body, dtype, layout, region, size, alpha, beta, k):
+@pytest.mark.parametrize("shape", [(2, 7, 3, 4), (3, 12, 5, 8)])
+def test_lrn(body, dtype, layout, shape, region, size, alpha, beta, k):
     arrays = Arrays(dtype, layout)
-    shape = (2, 7, 3, 4)
     lrn = plan(body, shape, region, size, alpha, beta, k, arrays.dtype)
     x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
     lrn.forward(x, y)
     arrays.close(y, references.lrn(x, region, size, alpha, beta, k))
     lrn.backward(x, y, dy, dx)
     check_gradient(arrays, lambda x: references.lrn(x, region, size, alpha, beta, k), x, dy, dx)
+
+
+@bodies("lrn")
+@pytest.mark.parametrize("region", ["across", "within"])
+def test_lrn_without_gradients(body, region):
+    arrays = Arrays("f4")
+    lrn = plan(body, (2, 7, 3, 4), region, 3, 0.3, 0.75, 1.0, arrays.dtype, False)
+    x, y = arrays.normal(2, 7, 3, 4), arrays.dirty(2, 7, 3, 4)
+    lrn.forward(x, y)
+    arrays.close(y, references.lrn(x, region, 3, 0.3, 0.75, 1.0))
 
 
 @bodies("batch_norm")
