@@ -39,7 +39,10 @@ BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
     "pool": ("cuda.pool:Pool", "onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
-    "stochastic_pool": ("plain.stochastic_pool:StochasticPool",),
+    "stochastic_pool": (
+        "cuda.stochastic_pool:StochasticPool",
+        "plain.stochastic_pool:StochasticPool",
+    ),
     "lrn": ("cuda.lrn:LRN", "onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": (
         "cuda.batch_norm:BatchNorm",

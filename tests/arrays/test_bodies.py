@@ -390,8 +390,31 @@ def test_pool_of_a_large_window(body):
 @given(case=pools(), major=st.integers(0, 3))
 def test_stochastic_pool(body, dtype, layout, case, major):
     size, out, kernel, stride, _ = case
-    arrays = Arrays(dtype, layout)
-    x_shape, y_shape = (2, 3, *size), (2, 3, *out)
+    check_stochastic_pool(body, Arrays(dtype, layout), size, out, kernel, stride, major)
+
+
+@bodies("stochastic_pool")
+@dtypes
+@pytest.mark.parametrize("channels", [7, 8])
+@pytest.mark.parametrize("window", [((31, 24), (15, 12), (3, 3), (2, 2)), ((20, 40), (10, 9), (13, 21), (1, 3))])
+def test_stochastic_pool_of_many_items(body, dtype, channels, window):
+    check_stochastic_pool(body, Arrays(dtype), *window, 2**40, channels)
+
+
+@bodies("stochastic_pool")
+def test_stochastic_pool_by_a_number_that_varies(body):
+    arrays, out, window = Arrays("f4"), (4, 5), ((2, 2), (2, 2))
+    major = Varying(3, np.uint64, CARD if is_of_card(body) else CPU)
+    x, y = arrays.of(arrays.rng.integers(0, 4, (2, 3, 8, 10))), arrays.dirty(2, 3, *out)
+    pool = plan(body, x.shape, y.shape, *window, arrays.dtype)
+    for number in (3, 2**40, 4):
+        major.value = number
+        pool.forward(x, y, 17, "p", major)
+        np.testing.assert_array_equal(y, references.stochastic_pool(x, out, *window, (17, "p", number))[0])
+
+
+def check_stochastic_pool(body, arrays, size, out, kernel, stride, major, channels=3):
+    x_shape, y_shape = (2, channels, *size), (2, channels, *out)
     pool = plan(body, x_shape, y_shape, kernel, stride, arrays.dtype)
     # Small whole numbers: their sums are exact, and some windows hold zeros alone.
     x = arrays.of(arrays.rng.integers(0, 4, x_shape) * arrays.rng.integers(0, 2, x_shape))

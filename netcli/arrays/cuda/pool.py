@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.call import Call
-from netcli.arrays.cuda.device import WIDE, CudaDevice
-from netcli.arrays.cuda.launch import Ports, accept, packed
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.cuda.windows import Windows
 from netcli.arrays.layout import Shape, count_of, view
 from netcli.arrays.work_space import Calls, WorkSpace
 
@@ -30,45 +30,37 @@ class Pool:
         dtype: Any,
         gradients: bool = True,
     ) -> None:
-        accept(dtype)
-        self._card, self._dtype, self._is_max = card, np.dtype(dtype), method == "max"
-        self._x_shape, self._y_shape = x_shape, y_shape
-        self._sizes = (*x_shape[2:], x_shape[1], *y_shape[2:], *kernel, *stride, *pad)
-        self._largest = max(count_of(x_shape), count_of(y_shape))
-        self._places = mask or count_of(kernel) > 255  # a byte's last number says that there is no maximum
+        self._windows = windows = Windows(card, x_shape, y_shape, kernel, stride, pad, dtype, mask)
+        self._card, self._y_shape, self._is_max = card, y_shape, method == "max"
         self._keeps = self._is_max and (gradients or mask)
-        place = np.int64 if self._largest >= WIDE else np.int32
-        self._kept_dtype = np.dtype(place if self._places else np.uint8)
-        names = ("maximum_and_place", "to_place") if self._places else ("maximum", "to_maximum")
-        self._names = names if self._is_max else ("average", "to_average")
-        self._forward = self._call(self._names[0], x_shape, y_shape)
-
-    def _call(self, name: str, source: Shape, target: Shape) -> Call:
-        threads = -(-count_of(target) // packed(target[1]))
-        kernel = self._card.kernel("pool", name, self._dtype, items=threads, wide=self._largest)
-        read, written = (Ports(self._card, shape, self._dtype) for shape in (source, target))
-        return Call(kernel, (read.read, written.written))
+        self._lowest = (np.finfo(dtype).min,) if self._is_max else ()
+        name = ("maximum_and_place" if windows.places else "maximum") if self._is_max else "average"
+        self._forward = windows.call("pool", name, windows.x.read, windows.y.written, packs=True)
 
     @cached_property
     def _backward(self) -> Call:
-        return self._call(self._names[1], self._y_shape, self._x_shape)
+        windows = self._windows
+        if self._is_max:
+            return windows.spread()
+        return windows.call("pool", "to_average", windows.y.read, windows.x.written, packs=True)
 
     @cached_property
-    def _kept(self) -> Any:
-        return self._card.empty(count_of(self._y_shape), self._kept_dtype) if self._keeps else None
+    def _cells(self) -> tuple[Any, ...]:
+        """What kernels are told of the cells that were maxima, and keep there; None: nothing."""
+        if not self._is_max:
+            return ()
+        return (self._card.empty(count_of(self._y_shape), self._windows.cell_dtype) if self._keeps else None,)
 
     def forward(self, x: Any, y: Any) -> None:
-        numbers = (self._kept, np.finfo(self._dtype).min) if self._is_max else ()
-        self._forward.run((x, y), *numbers, count_of(self._y_shape), *self._sizes)
+        self._forward.run((x, y), *self._cells, *self._lowest, *self._windows.to_y)
 
     def backward(self, dy: Any, dx: Any) -> None:
-        kept = (self._kept,) if self._is_max else ()
-        self._backward.run((dy, dx), *kept, count_of(self._x_shape), *self._sizes)
+        self._backward.run((dy, dx), *self._cells, *self._windows.to_x)
 
     def work_space(self, _calls: Calls) -> WorkSpace:
-        return WorkSpace(self._keeps * count_of(self._y_shape) * self._kept_dtype.itemsize)
+        return WorkSpace(self._keeps * count_of(self._y_shape) * self._windows.cell_dtype.itemsize)
 
     @property
     def mask(self) -> Any:
         """See `Ops.pool`; -1 for a window without a maximum."""
-        return view(self._kept, self._y_shape, channels_last=True)
+        return view(self._cells[0], self._y_shape, channels_last=True)

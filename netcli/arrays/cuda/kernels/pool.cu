@@ -6,51 +6,7 @@
 
 #include "grid.cuh"
 #include "packs.cuh"
-
-struct Sizes {
-  index_t height, width, channels, rows, columns;  // of x, and of y
-  int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
-};
-
-// A pixel of `line` x `column` in images of some size, and its first channel.
-struct Pixel {
-  index_t image, line, column, channel;
-};
-
-template <int V> __device__ __forceinline__ Pixel pixel_of(index_t i, index_t height, index_t width, index_t channels) {
-  index_t packs = channels / V, pixel = i / packs, line = pixel / width, image = line / height;
-  return {image, line - image * height, pixel - line * width, (i - pixel * packs) * V};
-}
-
-// The cells of a window that are in the image.
-struct Window {
-  index_t top, left, first_h, last_h, first_w, last_w;
-};
-
-__device__ __forceinline__ Window window_of(index_t row, index_t column, const Sizes& s) {
-  index_t top = row * s.stride_h - s.pad_h, left = column * s.stride_w - s.pad_w;
-  return {top,  left, max(top, (index_t)0), min(top + s.kernel_h, s.height),
-          max(left, (index_t)0), min(left + s.kernel_w, s.width)};
-}
-
-// The windows that a cell is in.
-struct Windows {
-  index_t first_row, last_row, first_column, last_column;
-};
-
-__device__ __forceinline__ Windows windows_of(index_t h, index_t w, const Sizes& s) {
-  h += s.pad_h, w += s.pad_w;
-  return {h < s.kernel_h ? 0 : (h - s.kernel_h) / s.stride_h + 1, min(h / s.stride_h + 1, s.rows),
-          w < s.kernel_w ? 0 : (w - s.kernel_w) / s.stride_w + 1, min(w / s.stride_w + 1, s.columns)};
-}
-
-// Where the cells of the window at (top, left) count from: cell (h, w) is h * pitch + w - origin.
-template <class T> __device__ __forceinline__ index_t pitch_of(const Sizes& s) {
-  return sizeof(T) == 1 ? s.kernel_w : s.width;
-}
-template <class T> __device__ __forceinline__ index_t origin_of(index_t top, index_t left, const Sizes& s) {
-  return sizeof(T) == 1 ? top * s.kernel_w + left : 0;
-}
+#include "windows.cuh"
 
 // One over the area of a window, clipped to the image with its padding on the far sides.
 __device__ __forceinline__ real share_of(index_t row, index_t column, const Sizes& s) {
@@ -85,7 +41,7 @@ __device__ __forceinline__ void find_maxima(const real* x, real* y, T* kept, con
 }
 
 template <class T, int V>
-__device__ __forceinline__ void gather_maxima(const real* dy, real* dx, const T* kept, const Sizes& s, index_t count) {
+__device__ __forceinline__ void gather_cells(const real* dy, real* dx, const T* kept, const Sizes& s, index_t count) {
   index_t pitch = pitch_of<T>(s);
   ITEMS(i, count / V) {
     Pixel at = pixel_of<V>(i, s.height, s.width, s.channels);
@@ -161,20 +117,21 @@ extern "C" __global__ void maximum_and_place(const real* x, real* y, index_t* ke
   else find_maxima<index_t, 1>(x, y, kept, s, lowest, count);
 }
 
-extern "C" __global__ void to_maximum(const real* dy, real* dx, const unsigned char* kept, index_t count,
+// To the cells that were taken, by a maximum or a draw.
+extern "C" __global__ void to_cell(const real* dy, real* dx, const unsigned char* kept, index_t count,
                                       index_t height, index_t width, index_t channels, index_t rows, index_t columns,
                                       int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
   Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
-  if (channels % 4 == 0) gather_maxima<unsigned char, 4>(dy, dx, kept, s, count);
-  else gather_maxima<unsigned char, 1>(dy, dx, kept, s, count);
+  if (channels % 4 == 0) gather_cells<unsigned char, 4>(dy, dx, kept, s, count);
+  else gather_cells<unsigned char, 1>(dy, dx, kept, s, count);
 }
 
 extern "C" __global__ void to_place(const real* dy, real* dx, const index_t* kept, index_t count, index_t height,
                                     index_t width, index_t channels, index_t rows, index_t columns, int kernel_h,
                                     int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
   Sizes s = {height, width, channels, rows, columns, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
-  if (channels % 4 == 0) gather_maxima<index_t, 4>(dy, dx, kept, s, count);
-  else gather_maxima<index_t, 1>(dy, dx, kept, s, count);
+  if (channels % 4 == 0) gather_cells<index_t, 4>(dy, dx, kept, s, count);
+  else gather_cells<index_t, 1>(dy, dx, kept, s, count);
 }
 
 extern "C" __global__ void average(const real* x, real* y, index_t count, index_t height, index_t width,
