@@ -65,6 +65,8 @@ BODIES = {
     "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "normalise": ("cuda.normalise:Normalise", "compiled.normalise:Normalise", "plain.normalise:Normalise"),
+    "whole_numbers": ("cuda.whole_numbers:WholeNumbers", "plain.whole_numbers:WholeNumbers"),
+    "add_rows": ("cuda.add_rows:AddRows", "plain.add_rows:AddRows"),
     "norm": ("cuda.norm:Norm", "plain.norm:Norm"),
     "update": ("compiled.update:Update", "plain.update:Update"),
 }
@@ -398,6 +400,27 @@ class Ops:
         plan.forward(x, top, left, mirrored, less, y)   from several threads at a time, too
         """
         return self._plan("normalise", mean, scale, dtype)
+
+    def whole_numbers(self, shape: Shape, limit: int, ignore: int | None, dtype: Any = np.float32) -> Any:
+        """Floats of `shape` as indices 0 .. limit-1.
+
+        plan.forward(values)   returns (index, ignored), of `shape`, good until the next forward: intp, some index where
+                               a value is none or equals `ignore`; and whether it equals that, bool, or None where it is
+                               known that none does
+        plan.wrong             (3,) float64: since it was zeroed, of the first forward with a value that is no index nor
+                               `ignore`: 1, the place of the first, counted in C order, and the value
+        """
+        return self._plan("whole_numbers", shape, limit, ignore, dtype)
+
+    def add_rows(self, into_shape: Shape, index_shape: Shape, dtype: Any = np.float32) -> Any:
+        """into[index[n]] += rows[n] for each place n of index; an index may come more than once.
+
+        into into_shape   index index_shape, intp   rows (*index_shape, *into_shape[1:])
+        Rows are added one after the other, in the order of index.
+
+        plan.forward(into, index, rows)
+        """
+        return self._plan("add_rows", into_shape, index_shape, dtype)
 
     def norm(self, shapes: Sequence[Shape], dtype: Any = np.float32) -> Any:
         """The L2 norm of arrays of these shapes, in C order, taken together, in double.

@@ -60,6 +60,9 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "log_loss": ("log_loss", ((2, 10), 1)),
     "prelu": ("prelu", (IMAGES, False)),
     "scale": ("scale", (IMAGES, 1, 2)),
+    "whole_numbers": ("whole_numbers", ((64,), 10, None)),
+    "add_rows": ("add_rows", ((100, 8), (64,))),
+    "norm": ("norm", (((100, 8), (8,)),)),
     "update (SGD)": ("update", ("SGD", (1000,), 0.9)),
     "update (Adam)": ("update", ("Adam", (1000,), 0.9, 0.999, 1e-8)),
 }

@@ -56,8 +56,12 @@ class Accuracy(Layer):
         ignore = self.p.ignore_label if self.p.HasField("ignore_label") else None
         labels = bottom[1].data
         if self.shared:
-            labels = labels.argmax(self.class_axis)
-        index, ignored = whole_numbers(self, labels, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore)
+            index = labels.argmax(self.class_axis)
+            ignored = None if ignore is None else index == ignore
+        else:
+            index, ignored = whole_numbers(
+                self, labels, self.classes, f"bottom {self.named(0, x.shape)}", ignore=ignore
+            )
         index = index.reshape(self.label_shape)
         score = x[picks(x.shape, self.class_axis, index, xp)]
         # The label's own score is one of those >= it.

@@ -80,7 +80,7 @@ class Context:
         self.device: Device = self.ops.device
         self.passes = Varying(0, np.uint64, self.device)
         self.work = Buffer(self.dtype, self.device)
-        self.doubts = Doubts(self.device)
+        self.doubts = Doubts()
 
 
 def layer(type_name: str, param: str | None = None) -> Callable[[type[Layer]], type[Layer]]:

@@ -8,7 +8,7 @@ from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.labels import add_rows, whole_numbers
+from netcli.layers.labels import whole_numbers
 
 
 @layer("BatchReindex")
@@ -33,6 +33,10 @@ class BatchReindex(Layer):
             )
         return [(index[0], *x[1:])]
 
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.plan = self.ops.add_rows(bottom[0].shape, bottom[1].shape, self.dtype)
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = bottom[0].data
         self.index, _ = whole_numbers(self, bottom[1].data, len(x), f"bottom {self.named(0, x.shape)}", what="index")
@@ -42,4 +46,4 @@ class BatchReindex(Layer):
         if propagate_down[0]:
             dx = bottom[0].diff
             dx.fill(0)
-            add_rows(dx, self.index, top[0].diff)
+            self.plan.forward(dx, self.index, top[0].diff)

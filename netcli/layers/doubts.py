@@ -10,57 +10,59 @@ the loss is read before a snapshot is written.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from netcli.arrays.device import Device
 from netcli.arrays.layout import Shape
 from netcli.errors import NetcliError
 
-Refusal = Callable[[Shape, float], NetcliError]  # for the place of the first wrong number, and its value
+# for the shape of numbers, the place of the first wrong one, and its value
+Refusal = Callable[[Shape, Shape, float], NetcliError]
 
 
 @dataclass
-class _Doubt:
-    """About numbers of one shape; kept, (3,) on the device: whether one is wrong, its place, its value."""
+class Doubt:
+    """About a layer's numbers of one shape.
+
+    plan  `Ops.whole_numbers`
+    """
 
     layer: Any
-    shape: Shape
-    kept: Any
+    key: tuple[Any, ...]  # what the plan was made for, the shape first
+    plan: Any
     refusal: Refusal
+
+    def look(self) -> None:
+        """Raise if there was a wrong one; it is forgotten then."""
+        found, place, value = self.layer.context.device.to_host(self.plan.wrong).tolist()
+        if found:
+            self.plan.wrong.fill(0)
+            shape = self.key[0]
+            raise self.refusal(shape, tuple(map(int, np.unravel_index(int(place), shape))), value)
 
 
 class Doubts:
-    """The first wrong number of each layer's, since they were last looked at."""
+    """Those of a net's layers."""
 
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        # of each layer, and for each shape that its numbers had since the last look: the last one's is used on
-        self._of: dict[int, list[_Doubt]] = {}
+    def __init__(self) -> None:
+        # Of each layer: the last one's plan is used on; those before, of other shapes, are still to be looked at.
+        self._of: dict[int, list[Doubt]] = {}
 
-    def note(self, layer: Any, values: Any, wrong: Any, refusal: Refusal) -> None:
-        """Keep the first of the values that is wrong, as `wrong`, of the same shape, tells, if there is one."""
-        xp = self._device.xp
+    def of(self, layer: Any, shape: Shape, limit: int, ignore: int | None, refusal: Refusal) -> Doubt:
+        """That about numbers of this shape, to be 0 .. limit-1 or `ignore`."""
         doubts = self._of.setdefault(id(layer), [])
-        if not doubts or doubts[-1].shape != values.shape:
-            doubts.append(_Doubt(layer, values.shape, self._device.zeros(3, np.float64), refusal))
-        kept = doubts[-1].kept
-        if values.size:
-            wrong, values = wrong.reshape(-1), values.reshape(-1)
-            place = wrong.argmax()
-            found = xp.stack([each.astype(np.float64) for each in (wrong[place], place, values[place])])
-            kept[...] = xp.where(kept[0] != 0, kept, found)
+        key = (shape, limit, ignore)
+        if not doubts or doubts[-1].key != key:
+            doubts.append(Doubt(layer, key, layer.ops.whole_numbers(*key, layer.dtype), refusal))
+        return doubts[-1]
 
-    def look(self) -> tuple[Any, NetcliError] | None:
-        """A layer with a wrong number, and what is to be said of it, which is forgotten; None: all was right."""
+    def look(self, about: Callable[[Any], AbstractContextManager[Any]]) -> None:
+        """Raise what was found wrong since the last time, inside of the context that `about` has for its layer."""
         for doubts in self._of.values():
             for doubt in doubts:
-                found, place, value = self._device.to_host(doubt.kept).tolist()
-                if found:
-                    doubt.kept.fill(0)
-                    at = tuple(map(int, np.unravel_index(int(place), doubt.shape)))
-                    return doubt.layer, doubt.refusal(at, value)
+                with about(doubt.layer):
+                    doubt.look()
             del doubts[:-1]
-        return None

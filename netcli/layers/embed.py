@@ -8,7 +8,7 @@ from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
 from netcli.layers.base import Layer, layer
-from netcli.layers.labels import add_rows, whole_numbers
+from netcli.layers.labels import whole_numbers
 from netcli.layers.sums import sum_over
 
 
@@ -39,6 +39,10 @@ class Embed(Layer):
     def top_shapes(self, bottom_shapes: list[Shape]) -> list[Shape]:
         return [(*bottom_shapes[0], self.p.num_output)]
 
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        super().reshape(bottom, top)
+        self.plan = self.ops.add_rows(self.blobs[0].shape, bottom[0].shape, self.dtype)
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         y = top[0].data
         self.index, _ = whole_numbers(
@@ -54,6 +58,6 @@ class Embed(Layer):
             dw, add = self.blobs[0].gradient()
             if not add:
                 dw.fill(0)
-            add_rows(dw, self.index, dy)
+            self.plan.forward(dw, self.index, dy)
         if self.p.bias_term and self.learns(1):
             self.blobs[1].add_gradient(sum_over(dy, range(dy.ndim - 1)))

@@ -45,36 +45,21 @@ def whole_numbers(
 
     values   floats, any shape
     of, what what they point into and what they are, for the message
-    index    intp, shape of values; 0 where ignored
+    index    intp, shape of values; some index where ignored
     ignored  bool, shape of values; None where nothing is ignored
 
     Raises DataError with the first value that is not a whole number in 0 .. limit-1; on a card that comes later (Note
-    [Doubts] in doubts.py), and the index is 0 there.  Caffe cuts fractions off and reads beyond the array instead.
+    [Doubts] in doubts.py).  Caffe cuts fractions off and reads beyond the array instead.
     """
-    xp, device = layer.xp, layer.context.device
-    fits = (values >= 0) & (values < limit) & (values == xp.floor(values))
-    if device is not CPU:
-        ignored = None if ignore is None else values == ignore
-        wrong = ~fits if ignored is None else ~(fits | ignored)
-        layer.context.doubts.note(
-            layer, values, wrong, partial(_refusal, shape=values.shape, limit=limit, of=of, what=what)
-        )
-        return xp.where(fits if ignored is None else fits & ~ignored, values, 0).astype(np.intp), ignored
-    if fits.all():  # then `ignore` matters only where it is one of the classes
-        ignored = None if ignore is None or not 0 <= ignore < limit else values == ignore
-    else:
-        ignored = None if ignore is None else values == ignore
-        wrong = ~fits if ignored is None else ~(fits | ignored)
-        if wrong.any():
-            place = tuple(int(i[0]) for i in wrong.nonzero())
-            raise _refusal(place, float(values[place]), shape=values.shape, limit=limit, of=of, what=what)
-        values = xp.where(ignored, 0, values)
-    if ignored is not None and not ignored.any():
-        ignored = None
-    return values.astype(np.intp), ignored
+    refusal = partial(_refusal, limit=limit, of=of, what=what)
+    doubt = layer.context.doubts.of(layer, values.shape, limit, ignore, refusal)
+    found: tuple[Any, Any] = doubt.plan.forward(values)
+    if layer.context.device is CPU:
+        doubt.look()
+    return found
 
 
-def _refusal(place: Shape, value: float, *, shape: Shape, limit: int, of: str, what: str) -> DataError:
+def _refusal(shape: Shape, place: Shape, value: float, *, limit: int, of: str, what: str) -> DataError:
     # (3, 0, 0) of a (64, 1, 1) blob is item 3.
     item = str(place[0]) if place and count_of(shape[1:]) == 1 else str(place)
     if value.is_integer():
@@ -108,10 +93,3 @@ def counts(layer: Layer, index: Any, mask: Any, limit: int) -> Any:
     # CuPy's would wait for the card.
     ordered = xp.sort(xp.where(mask, index, limit).reshape(-1))
     return xp.diff(xp.searchsorted(ordered, xp.arange(limit + 1)))
-
-
-def add_rows(into: Any, index: Any, rows: Any) -> None:
-    """into[index[n]] += rows[n] for each n; an index may come more than once."""
-    # Four times as fast as np.add.at.
-    for n, row in zip(index.ravel().tolist(), rows.reshape(-1, *into.shape[1:]), strict=True):
-        into[n] += row

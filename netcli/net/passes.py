@@ -122,10 +122,7 @@ class Passes:
 
     def _look(self) -> None:
         """Raise what the layers found wrong on a card, see Note [Doubts]."""
-        if found := self._context.doubts.look():
-            layer, fault = found
-            with placed(self._documents[self._layers.index(layer)]):
-                raise fault
+        self._context.doubts.look(lambda layer: placed(self._documents[self._layers.index(layer)]))
 
     def begin_backward(self, start: int, end: int) -> None:
         """Put the weights of the losses of layers `start` down to `end` where their gradients begin, and zeros."""

@@ -170,3 +170,10 @@ def update(rule, w, dw, histories, rate, decay, l1, scale, m, m2, delta):
         d = g * np.sqrt((histories[1] + delta) / (new + delta))
         return w - rate * d, new, m * histories[1] + (1 - m) * d * d
     return w - rate * g / (np.sqrt(new) + delta), new
+
+
+def index(value, limit, ignore):
+    """A value as an index; -1 where it is to be ignored, -2 where it is none."""
+    if ignore is not None and value == ignore:
+        return -1
+    return int(value) if 0 <= value < limit and value == int(value) else -2

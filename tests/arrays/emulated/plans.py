@@ -5,6 +5,11 @@ import numpy as np
 from arrays.emulated import xp
 
 
+def brought(value):
+    """NumPy's array of what a plan returns."""
+    return xp.host(value) if isinstance(value, xp.DeviceArray) else value
+
+
 class HostPlan:
     """Its methods take arrays to the card, as they lie, and what was written back.
 
@@ -44,6 +49,6 @@ class HostPlan:
             for host, there in moved:
                 if host.flags.writeable:
                     host[...] = xp.host(there)
-            return xp.host(result) if isinstance(result, xp.DeviceArray) else result
+            return tuple(map(brought, result)) if isinstance(result, tuple) else brought(result)
 
         return call
