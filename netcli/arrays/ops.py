@@ -37,7 +37,11 @@ from netcli.errors import NetcliError
 # a device those serve whose room is among `Device.rooms`; bodies for cards are given the card before all else.
 BODIES = {
     "conv": ("onednn.conv:Conv", "plain.conv:Conv"),
-    "inner_product": ("onednn.inner_product:InnerProduct", "plain.inner_product:InnerProduct"),
+    "inner_product": (
+        "cuda.inner_product:InnerProduct",
+        "onednn.inner_product:InnerProduct",
+        "plain.inner_product:InnerProduct",
+    ),
     "pool": ("cuda.pool:Pool", "onednn.pool:Pool", "compiled.pool:Pool", "plain.pool:Pool"),
     "stochastic_pool": (
         "cuda.stochastic_pool:StochasticPool",

@@ -39,15 +39,18 @@ class CudaDevice(Device):
 
     tf32  whether products of float32 may take their operands rounded to 10 bits of fraction, as the field's
           programs do unless told otherwise
+    deterministic  whether the same numbers give the same bits each time, at some cost
     """
 
     name = "gpu"
     rooms: ClassVar[frozenset[str]] = frozenset({"cudnn", "cuda"})
     tf32 = False
+    deterministic = False
     processors = 1  # multiprocessors of the card
 
     def __init__(self) -> None:
         self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}
+        self._work: dict[Any, Any] = {}
 
     def kernel(
         self, file: str, name: str, dtype: Any, *, items: int = 0, rows: int = 0, threads: int = THREADS, wide: int = 0
@@ -75,6 +78,24 @@ class CudaDevice(Device):
     def function(self, file: str, name: str, options: tuple[str, ...]) -> Callable[..., None]:
         """The compiled kernel, to be called with blocks, threads and a sequence of arguments."""
         raise NotImplementedError
+
+    def work(self, use: Any, count: int, dtype: Any) -> Any:
+        """Memory that all who name the same use have in turn: `count` items, whatever they hold."""
+        memory = self._work.get(use)
+        if memory is None or memory.size < count or memory.dtype != dtype:
+            self._work[use] = memory = self.empty(count, dtype)
+        return memory[:count]
+
+    def bfloat16(self, operand: int, matrix: Any) -> Any:
+        """A float32 matrix, C-contiguous or the transpose of such, in bfloat16 (as uint16), in work memory.
+
+        operand: 0 or 1, of a product
+        """
+        if not matrix.flags.c_contiguous:
+            return self.bfloat16(operand, matrix.T).T
+        rounded = self.work(f"operand {operand}", matrix.size, np.uint16)
+        self.kernel("bfloat16", "to_bfloat16", np.float32, items=matrix.size)(matrix, rounded, matrix.size)
+        return rounded.reshape(matrix.shape)
 
     def gemm(self, a: Any, b: Any, c: Any, add: bool = False, bf16: bool = False) -> None:
         """c = a b, or c += a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is.

@@ -38,6 +38,7 @@ class Ports:
         self.changed = port(is_written=True)
         self.maybe_read = port(optional=True)
         self.maybe_written = port(is_read=False, is_written=True, optional=True)
+        self.maybe_changed = port(is_written=True, optional=True)
 
 
 def elementwise(card: CudaDevice, file: str, name: str, shape: Shape, dtype: Any, ports: Sequence[Port]) -> Call:
