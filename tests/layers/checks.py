@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
+from arrays.emulated.ops import CardOps
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob
 from netcli.errors import NetcliError
@@ -95,13 +96,14 @@ class Run:
             message.top.extend(message.bottom[:1] if in_place else [f"y{i}" for i in range(case.tops)])
         cls = layer_class(message.type)
         check_arity(cls, len(arrays), case.tops)
-        context = Context(PHASES[case.phase], dtype, case.seed, Ops(engine), allow_python=True, gradients=gradients)
+        ops = CardOps() if engine == "card" else Ops(engine)
+        context = Context(PHASES[case.phase], dtype, case.seed, ops, allow_python=True, gradients=gradients)
         self.case = case
         self.layer: Layer = cls(message, context)
-        self.bottom = [Blob(a.shape, dtype) for a in arrays]
+        self.bottom = [Blob(a.shape, dtype, device=ops.device) for a in arrays]
         for blob, array in zip(self.bottom, arrays, strict=True):
-            blob.data[...] = array
-        self.top = self.bottom[:1] if in_place else [Blob((), dtype) for _ in range(case.tops)]
+            blob.set_data(array)
+        self.top = self.bottom[:1] if in_place else [Blob((), dtype, device=ops.device) for _ in range(case.tops)]
         self.layer.setup(self.bottom, self.top)
         self.pure_shapes()
         self.layer.reshape(self.bottom, self.top)
@@ -109,9 +111,9 @@ class Run:
         given = case.params if params is None else params
         for index, blob in enumerate(self.layer.blobs):
             if given is not None:
-                blob.data[...] = given[index]
+                blob.set_data(given[index])
             else:
-                blob.data[...] = np.random.default_rng(index).uniform(-1, 1, blob.shape)
+                blob.set_data(np.random.default_rng(index).uniform(-1, 1, blob.shape))
 
     def pure_shapes(self) -> None:
         """`top_shapes` depends on its argument and the parameters, and leaves nothing behind."""
@@ -122,7 +124,7 @@ class Run:
 
     def forward(self) -> list[Any]:
         self.layer.forward(self.bottom, self.top)
-        return [t.data.copy() for t in self.top]
+        return [t.host_data().copy() for t in self.top]
 
     def backward(
         self, top_diffs: Sequence[Any], wanted: Sequence[int] | None = None, *, clear: bool = True
@@ -136,7 +138,7 @@ class Run:
         for index in wanted:
             self.bottom[index].diff.fill(np.nan)  # to be overwritten
         for t, d in zip(self.top, top_diffs, strict=True):
-            t.diff[...] = d
+            t.device.write(t.diff, np.asarray(d, t.dtype))
         self.layer.top_has_gradient = [True] * len(self.top)
         if clear:
             for blob in self.layer.blobs:
@@ -145,7 +147,8 @@ class Run:
             self.layer.work.data_buffer.array.fill(np.nan)  # other layers have used it since
         self.layer.backward(self.top, [i in wanted for i in range(len(self.bottom))], self.bottom)
         learned = [] if self.layer.statistics else self.layer.blobs
-        return [self.bottom[i].diff.copy() for i in self.case.differentiable], [b.diff.copy() for b in learned]
+        bottoms = [self.bottom[i].host_diff().copy() for i in self.case.differentiable]
+        return bottoms, [b.host_diff().copy() for b in learned]
 
     def soil(self) -> None:
         """Put what nobody should read into the tops that have memory of their own."""
@@ -225,10 +228,8 @@ def close(got: Sequence[Any], want: Sequence[Any], what: str, rtol: float = 1e-9
 
 def check(case: Case) -> None:
     """Every property, one after the other."""
-    results = {engine: check_engine(case, engine) for engine in ("plain", "auto")}
-    for a, b in zip(results["plain"], results["auto"], strict=True):
-        scale = max(1.0, float(np.abs(a).max(initial=0)))
-        close([b], [a], "engines differ", 2e-4, 2e-5 * scale)
+    plain = check_engine(case, "plain")
+    agrees(check_engine(case, "auto"), plain)
     if case.differentiable:
         for slope in slopes(case):
             assert gradients_agree(slope), f"{slope.of}: numeric {slope.numeric}, backward {slope.analytic}"
@@ -236,18 +237,29 @@ def check(case: Case) -> None:
         check_learning(case)
         check_sum(case)
     if case.in_place:
-        check_in_place(case)
+        check_in_place(case, "plain", np.float64, 1e-9, 1e-12)
+        check_in_place(case, "auto", np.float32, 1e-4, 1e-5)
     if case.batch:
         check_other_batch(case)
+    agrees(check_engine(case, "card"), plain)
+    if case.in_place:
+        check_in_place(case, "card", np.float32, 1e-4, 1e-5)
+
+
+def agrees(results: Sequence[Any], plain: Sequence[Any]) -> None:
+    """One engine's tops and diffs are the plain one's, but for rounding."""
+    for a, b in zip(plain, results, strict=True):
+        scale = max(1.0, float(np.abs(a).max(initial=0)))
+        close([b], [a], "engines differ", 2e-4, 2e-5 * scale)
 
 
 def check_engine(case: Case, engine: str) -> list[Any]:
     """Tops and diffs in float32 by one engine, and what has to hold of them."""
     single = [a.astype(np.float32) for a in case.arrays]
     run = Run(case, single, np.float32, engine=engine)
-    params = [b.data.astype(np.float64) for b in run.layer.blobs]
+    params = [b.host_data().astype(np.float64) for b in run.layer.blobs]
     tops = run.forward()
-    equal([b.data for b in run.bottom], single, "forward changed its bottom")
+    equal([b.host_data() for b in run.bottom], single, "forward changed its bottom")
     assert all(t.dtype == np.float32 for t in tops)
     equal(Run(case, single, np.float32, engine=engine).forward(), tops, "the same seed gave other numbers")
     if case.arrays and case.repeats:
@@ -261,7 +273,7 @@ def check_engine(case: Case, engine: str) -> list[Any]:
     if not case.differentiable:
         return tops
     diffs = _flat(run.backward(top_diffs(case, tops)))
-    equal([b.data for b in run.bottom], single, "backward changed its bottom")
+    equal([b.host_data() for b in run.bottom], single, "backward changed its bottom")
     assert all(d.dtype == np.float32 for d in diffs)
     return [*tops, *diffs]
 
@@ -270,18 +282,17 @@ def _flat(diffs: tuple[list[Any], list[Any]]) -> list[Any]:
     return [*diffs[0], *diffs[1]]
 
 
-def check_in_place(case: Case) -> None:
-    for engine, dtype, rtol, atol in (("plain", np.float64, 1e-9, 1e-12), ("auto", np.float32, 1e-4, 1e-5)):
-        arrays = [a.astype(dtype) for a in case.arrays]
-        apart = Run(case, arrays, dtype, engine=engine)
-        over = Run(case, arrays, dtype, engine=engine, in_place=True)
-        a, b = apart.forward(), over.forward()
-        close(b, a, f"in place gives other outputs by {engine}", rtol, atol)
-        equal([x.data for x in over.bottom[1:]], arrays[1:], "forward in place changed another bottom")
-        if case.differentiable:
-            dy = top_diffs(case, a)
-            want, got = _flat(apart.backward(dy)), _flat(over.backward(dy))
-            close(got, want, f"in place gives other gradients by {engine}", rtol, atol)
+def check_in_place(case: Case, engine: str, dtype: Any, rtol: float, atol: float) -> None:
+    arrays = [a.astype(dtype) for a in case.arrays]
+    apart = Run(case, arrays, dtype, engine=engine)
+    over = Run(case, arrays, dtype, engine=engine, in_place=True)
+    a, b = apart.forward(), over.forward()
+    close(b, a, f"in place gives other outputs by {engine}", rtol, atol)
+    equal([x.host_data() for x in over.bottom[1:]], arrays[1:], "forward in place changed another bottom")
+    if case.differentiable:
+        dy = top_diffs(case, a)
+        want, got = _flat(apart.backward(dy)), _flat(over.backward(dy))
+        close(got, want, f"in place gives other gradients by {engine}", rtol, atol)
 
 
 def check_selection(case: Case) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
+from arrays.emulated.ops import CardOps
 from netcli.arrays.ops import Ops
 from netcli.blob import Blob
 from netcli.layers.base import TEST, TRAIN, Context, check_arity
@@ -32,30 +33,30 @@ class Golden:
         """The arrays of a kind by blob name or parameter number."""
         return {key.partition(":")[2]: value for key, value in self.numbers.items() if key.startswith(f"{kind}:")}
 
-    def set_up(self, engine):
+    def set_up(self, ops):
         cls = layer_types()[self.message.type]
         check_arity(cls, len(self.message.bottom), len(self.message.top))
-        self.layer = cls(self.message, Context(phase=self.phase, ops=Ops(engine)))
-        self.bottom = {name: Blob(self.inputs[name].shape) for name in self.message.bottom}
-        self.top = {name: Blob() for name in self.message.top}
+        self.layer = cls(self.message, Context(phase=self.phase, ops=ops))
+        self.bottom = {name: Blob(self.inputs[name].shape, device=ops.device) for name in self.message.bottom}
+        self.top = {name: Blob(device=ops.device) for name in self.message.top}
         self.layer.setup(list(self.bottom.values()), list(self.top.values()))
         self.layer.reshape(list(self.bottom.values()), list(self.top.values()))
         for name, value in self.inputs.items():
-            self.bottom[name].data[...] = value
+            self.bottom[name].set_data(value)
         assert [blob.shape for blob in self.layer.blobs] == [value.shape for value in self.of("param").values()]
         for blob, value in zip(self.layer.blobs, self.of("param").values(), strict=True):
-            blob.data[...] = value
+            blob.set_data(value)
 
     def forward(self):
         self.layer.forward(list(self.bottom.values()), list(self.top.values()))
         for name in self.of("top"):
-            self.compare("top", name, self.top[name].data)
+            self.compare("top", name, self.top[name].host_data())
         for index in self.of("param_after"):
-            self.compare("param_after", index, self.layer.blobs[int(index)].data)
+            self.compare("param_after", index, self.layer.blobs[int(index)].host_data())
 
     def backward(self):
         for name, value in self.of("topdiff").items():
-            self.top[name].diff[...] = value
+            self.top[name].device.write(self.top[name].diff, value)
         self.layer.top_has_gradient = [name in self.of("topdiff") for name in self.top]
         for blob in self.layer.blobs:
             blob.clear_diff()
@@ -67,11 +68,11 @@ class Golden:
         self.layer.backward(list(self.top.values()), wanted, list(self.bottom.values()))
         for name, is_wanted in zip(self.bottom, wanted, strict=True):
             if is_wanted:
-                self.compare("bottomdiff", name, self.bottom[name].diff)
+                self.compare("bottomdiff", name, self.bottom[name].host_diff())
             elif name in diffs:
                 assert not diffs[name].any(), f"Caffe has a gradient for bottom {name}"
         for index in self.of("paramdiff"):
-            self.compare("paramdiff", index, self.layer.blobs[int(index)].diff)
+            self.compare("paramdiff", index, self.layer.blobs[int(index)].host_diff())
 
     def compare(self, kind, name, got):
         want = self.numbers[f"{kind}:{name}"]
@@ -80,13 +81,16 @@ class Golden:
         assert error <= TOLERANCE, f"{kind} {name} is off by {error:g}"
 
 
-@pytest.mark.parametrize("engine", ["plain", "auto"])
+OPS = {"plain": Ops("plain"), "auto": Ops(), "card": CardOps()}
+
+
+@pytest.mark.parametrize("ops", OPS.values(), ids=OPS)
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.npz")))
-def test_golden(name, engine):
+def test_golden(name, ops):
     golden = Golden(name)
     if golden.message.type not in layer_types():
         pytest.skip(f"layer type {golden.message.type} is not in netcli yet")
-    golden.set_up(engine)
+    golden.set_up(ops)
     golden.forward()
     if golden.of("topdiff"):
         golden.backward()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arrays.emulated.ops import CardOps
 from databases import SHARED
 from netcli.arrays.ops import Ops
 from netcli.prototxt import read_solver
@@ -34,7 +35,7 @@ class Losses(Hook):
         self.losses = []
 
     def computed(self, run):
-        self.losses.append(float(run.net.blobs["loss"].data))
+        self.losses.append(float(run.net.blobs["loss"].host_data()))
 
     def updated(self, run):
         if run.iteration == self.until:
@@ -50,14 +51,14 @@ def folder(name):
     return path
 
 
-def train(source, tmp_path, monkeypatch, engine, until, resume=None):
+def train(source, tmp_path, monkeypatch, ops, until, resume=None):
     """Run from the start weights, or from a state, up to iteration `until`; returns (losses, trainer)."""
     here = tmp_path / source.name
     shutil.copytree(source, here)
     monkeypatch.chdir(HERE)  # where `lmdb` is
     solver = read_solver(str(here / "solver.prototxt"))
     solver.message.snapshot_prefix = str(here / "ours")
-    session = open_session(solver, Journal(), ops=Ops(engine), seed=1)
+    session = open_session(solver, Journal(), ops=ops, seed=1)
     try:
         losses = Losses(until)
         run = session.trainer()
@@ -76,7 +77,7 @@ def train(source, tmp_path, monkeypatch, engine, until, resume=None):
 def test_from_the_start(name, tmp_path, monkeypatch):
     source = folder(name)
     count, tolerance = FIRST.get(name, (10, 1e-4))
-    losses, run = train(source, tmp_path, monkeypatch, "auto", 20)
+    losses, run = train(source, tmp_path, monkeypatch, Ops(), 20)
     np.testing.assert_allclose(losses[:count], np.load(source / "final.npz")["losses"][:count], rtol=0, atol=tolerance)
 
     theirs = read_state(str(source / "snap_iter_20.solverstate"))
@@ -91,18 +92,35 @@ def test_from_the_start(name, tmp_path, monkeypatch):
 def test_from_a_snapshot_of_caffe(name, tmp_path, monkeypatch):
     # Caffe begins its data anew after a restore; the runs were made so.
     source = folder(name)
-    losses, _ = train(source, tmp_path, monkeypatch, "auto", 30, "snap_iter_20.solverstate")
+    losses, _ = train(source, tmp_path, monkeypatch, Ops(), 30, "snap_iter_20.solverstate")
     np.testing.assert_allclose(losses, np.load(source / "final.npz")["losses"][20:30], rtol=0, atol=1e-4)
 
 
 def test_from_a_snapshot_of_caffe_in_hdf5(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
     source = folder("adagrad_l1")
-    losses, _ = train(source, tmp_path, monkeypatch, "auto", 30, "snaph_iter_20.solverstate.h5")
+    losses, _ = train(source, tmp_path, monkeypatch, Ops(), 30, "snaph_iter_20.solverstate.h5")
     np.testing.assert_allclose(losses, np.load(source / "final.npz")["losses"][20:30], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["sgd_exp_itersize", "sgd_poly_clip"])
 def test_plain_bodies(name, tmp_path, monkeypatch):
-    losses, _ = train(folder(name), tmp_path, monkeypatch, "plain", 10)
+    losses, _ = train(folder(name), tmp_path, monkeypatch, Ops("plain"), 10)
     np.testing.assert_allclose(losses, np.load(folder(name) / "final.npz")["losses"][:10], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["adadelta_clip", "adagrad_l1", "adam_itersize", "nesterov_shared", "rmsprop_multistep", "sgd_poly_clip"]
+)
+def test_on_a_card(name, tmp_path, monkeypatch):
+    _, tolerance = FIRST.get(name, (3, 1e-4))
+    losses, run = train(folder(name), tmp_path, monkeypatch, CardOps(), 3)
+    np.testing.assert_allclose(losses, np.load(folder(name) / "final.npz")["losses"][:3], rtol=0, atol=tolerance)
+    assert all(type(history) is not np.ndarray for history in run.solver.history)
+
+
+def test_on_a_card_from_a_snapshot_of_caffe(tmp_path, monkeypatch):
+    source = folder("adagrad_l1")
+    ops = CardOps()
+    losses, _ = train(source, tmp_path, monkeypatch, ops, 22, "snap_iter_20.solverstate")
+    np.testing.assert_allclose(losses, np.load(source / "final.npz")["losses"][20:22], rtol=0, atol=1e-4)

@@ -101,7 +101,7 @@ class Project:
 
 
 def weights_of(run) -> list:
-    return [parameter.blob.data.copy() for parameter in run.net.learnable]
+    return [parameter.blob.host_data().copy() for parameter in run.net.learnable]
 
 
 class Record(Hook):

@@ -1,0 +1,238 @@
+"""Trainings on an emulated card: the CPU's numbers, files that either goes on from, and faults that are told."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from arrays.emulated.ops import CardOps
+from netcli.arrays.late import Late, mean
+from netcli.arrays.ops import Ops
+from netcli.errors import DataError, NetcliError
+from netcli.snapshots import read_state
+from netcli.training.caffe_log import CaffeLog
+from netcli.training.guard import LOOKS, Guard
+from netcli.training.hooks import Hook
+from netcli.training.journal import Journal
+from netcli.training.metrics import Metrics
+from netcli.training.snapshot import Snapshots
+from netcli.training.state import restore
+from training.project import Record, weights_of
+
+LENET = """
+name: "LeNet"
+layer {{
+  name: "data" type: "Data" top: "data" top: "label" transform_param {{ scale: 0.00390625 }}
+  data_param {{ source: "{db}" batch_size: 4 backend: LMDB }}
+}}
+layer {{
+  name: "conv1" type: "Convolution" bottom: "data" top: "conv1" param {{ lr_mult: 1 }} param {{ lr_mult: 2 }}
+  convolution_param {{ num_output: 4 kernel_size: 3 weight_filler {{ type: "xavier" }} }}
+}}
+layer {{ name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" pooling_param {{ kernel_size: 2 stride: 2 }} }}
+layer {{
+  name: "conv2" type: "Convolution" bottom: "pool1" top: "conv2" param {{ lr_mult: 1 }} param {{ lr_mult: 2 }}
+  convolution_param {{ num_output: 6 kernel_size: 2 weight_filler {{ type: "xavier" }} }}
+}}
+layer {{
+  name: "ip1" type: "InnerProduct" bottom: "conv2" top: "ip1" param {{ lr_mult: 1 }} param {{ lr_mult: 2 }}
+  inner_product_param {{ num_output: 8 weight_filler {{ type: "xavier" }} }}
+}}
+layer {{ name: "relu1" type: "ReLU" bottom: "ip1" top: "ip1" }}
+layer {{ name: "drop1" type: "Dropout" bottom: "ip1" top: "ip1" include {{ phase: TRAIN }} }}
+layer {{
+  name: "ip2" type: "InnerProduct" bottom: "ip1" top: "ip2"
+  inner_product_param {{ num_output: 3 weight_filler {{ type: "xavier" }} }}
+}}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "ip2" bottom: "label" top: "loss" }}
+layer {{ name: "accuracy" type: "Accuracy" bottom: "ip2" bottom: "label" top: "accuracy" include {{ phase: TEST }} }}
+"""
+
+NO_TESTS = "test_interval: 100 test_initialization: false"
+
+
+@pytest.fixture
+def lenet(project):
+    project.net.write_text(LENET.format(db=project.folder / "db"))
+    return project
+
+
+def trained(project, ops, state=None, hooks=()):
+    """Train to the end from the start or from a state; returns (trainer, record)."""
+    session = project.open(ops=ops)
+    record = Record()
+    try:
+        run = session.trainer()
+        run.add([Guard(session.rebuild), Snapshots(session.document.message), record, *hooks])
+        if state:
+            restore(run, read_state(str(state)), str(state))
+        run.train()
+    finally:
+        session.close()
+    return run, record
+
+
+def assert_same(one, other):
+    """Of (trainer, record): the same run, but for rounding."""
+    (run, record), (other_run, other_record) = one, other
+    assert record.events == other_record.events
+    np.testing.assert_allclose(list(map(float, record.losses)), list(map(float, other_record.losses)), rtol=1e-5)
+    for score, wanted in zip(record.scores, other_record.scores, strict=True):
+        assert score[:2] == wanted[:2]
+        np.testing.assert_allclose([score[2], *score[3]], [wanted[2], *wanted[3]], rtol=1e-5)
+    for got, want in zip(weights_of(run), weights_of(other_run), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_lenet_is_that_of_the_cpu(lenet):
+    lenet.write("clip_gradients: 0.8")
+    assert_same(trained(lenet, CardOps()), trained(lenet, Ops("plain")))
+
+
+@pytest.mark.parametrize("first_on_card", [True, False])
+def test_a_snapshot_of_one_is_gone_on_from_by_the_other(lenet, first_on_card):
+    first, then = (CardOps(), Ops("plain")) if first_on_card else (Ops("plain"), CardOps())
+    whole, record = trained(lenet, first)
+    resumed, rest = trained(lenet, then, f"{lenet.prefix}_iter_5.solverstate")
+    np.testing.assert_allclose(list(map(float, rest.losses)), list(map(float, record.losses[5:])), rtol=1e-5)
+    for got, want in zip(weights_of(resumed), weights_of(whole), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_a_resume_on_the_card_is_the_same_run(lenet):
+    lenet.write("type: 'Adam' momentum2: 0.99 base_lr: 0.01")
+    whole, record = trained(lenet, CardOps())
+    resumed, rest = trained(lenet, CardOps(), f"{lenet.prefix}_iter_5.solverstate")
+    assert list(map(float, rest.losses)) == list(map(float, record.losses[5:]))
+    for got, want in zip(weights_of(resumed), weights_of(whole), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_the_state_that_an_lstm_carries_from_pass_to_pass(project):
+    project.net.write_text("""
+        layer { name: "x" type: "DummyData" top: "x" top: "cont" dummy_data_param {
+          shape { dim: 2 dim: 3 dim: 4 } shape { dim: 2 dim: 3 }
+          data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } } }
+        layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+          recurrent_param { num_output: 3 weight_filler { type: "uniform" min: -0.5 max: 0.5 } } }
+        layer { name: "zero" type: "Power" bottom: "h" top: "z" power_param { scale: 0 } }
+        layer { name: "loss" type: "EuclideanLoss" bottom: "h" bottom: "z" top: "loss" propagate_down: true
+          propagate_down: false }
+        """)
+    _, record = trained(project, CardOps())
+    _, rest = trained(project, Ops("plain"), f"{project.prefix}_iter_5.solverstate")
+    np.testing.assert_allclose(list(map(float, rest.losses)), list(map(float, record.losses[5:])), rtol=1e-5)
+
+
+class Reads(Hook):
+    """Counts when the loss of an iteration was read for the first time."""
+
+    def __init__(self):
+        self.late = []
+
+    def poll(self, run):
+        self.late.append(run.loss._read is not None)
+
+
+def test_losses_are_read_where_they_are_told(lenet, tmp_path):
+    lenet.write(f"display: 5 average_loss: 2 snapshot: 0 snapshot_after_train: false {NO_TESTS}")
+    lines = []
+    journal = Journal()
+    journal.say = lambda where, text: lines.append(text)
+    reads = Reads()
+    trained(lenet, CardOps(), hooks=[CaffeLog(journal), Metrics(tmp_path / "metrics.jsonl"), reads])
+    assert reads.late == [False, True, True, True, True, False, True, True, True, True, False, True]
+    told = [line for line in lines if ", loss = " in line]
+    assert [line.split()[1].rstrip(",") for line in told] == ["0", "5", "10"]
+    assert all(math.isfinite(float(line.rpartition(" ")[2])) for line in told)
+    entries = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert all(math.isfinite(entry["loss"]) and entry["outputs"] for entry in entries)
+
+
+def test_debug_info_is_that_of_the_cpu(lenet):
+    lenet.write("debug_info: true display: 5 max_iter: 2")
+
+    def lines(ops):
+        found = []
+        journal = Journal()
+        journal.say = lambda where, text: found.append(text)
+        session = lenet.open(ops=ops, journal=journal)
+        try:
+            session.trainer().train()
+        finally:
+            session.close()
+        return [line for line in found if line.startswith("    [")]
+
+    got, want = lines(CardOps()), lines(Ops("plain"))
+    assert len(got) == len(want) > 20
+    for a, b in zip(got, want, strict=True):
+        (text, number), (wanted, wanted_number) = a.rsplit(" ", 1), b.rsplit(" ", 1)
+        assert text.split("(")[0] == wanted.split("(")[0]
+        np.testing.assert_allclose(float(number.strip("()")), float(wanted_number.strip("()")), rtol=1e-4)
+
+
+class Spoil(Hook):
+    """Puts a number into a parameter before an iteration."""
+
+    def __init__(self, iteration, value):
+        self.iteration, self.value = iteration, value
+
+    def before(self, run):
+        if run.iteration == self.iteration:
+            run.net.params["ip2"][0].data[0] = self.value
+
+
+def test_a_loss_that_is_no_number_ends_the_run(lenet):
+    lenet.write(f"display: 0 snapshot: 0 {NO_TESTS} max_iter: {2 * LOOKS}")
+    record = Record()
+    with pytest.raises(
+        NetcliError, match="the loss is nan at iteration 7: parameter 0 of layer 'conv1' is not finite by iteration 19;"
+    ):
+        trained(lenet, CardOps(), hooks=[record, Spoil(7, math.nan)])
+    assert record.events[-2:] == [f"loss {LOOKS - 2}", "end"]
+
+
+def test_no_snapshot_is_written_of_what_is_no_number(lenet):
+    lenet.write(f"display: 0 snapshot: 9 {NO_TESTS}")
+    record = Record()
+    with pytest.raises(NetcliError, match="the loss is nan at iteration 7"):
+        trained(lenet, CardOps(), hooks=[record, Spoil(7, math.nan)])
+    assert not [event for event in record.events if event.startswith("saved")]
+
+
+def test_a_label_that_is_no_class(lenet):
+    """The sentence is the CPU's."""
+    lenet.net.write_text(lenet.net.read_text().replace("num_output: 3", "num_output: 2"))
+    lenet.write(NO_TESTS)
+    said = []
+    for ops in (CardOps(), Ops("plain")):
+        with pytest.raises(DataError) as caught:
+            trained(lenet, ops)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert "label 2 at item" in said[0]
+    lenet.write("")  # the test net is run first, and has no gradients
+    with pytest.raises(DataError, match="label 2 at item"):
+        trained(lenet, CardOps())
+
+
+def test_late_numbers_are_numbers():
+    asked = []
+
+    def two():
+        asked.append(1)
+        return 2.0
+
+    late = Late(two)
+    sums = [late + 1, 1 + late, late * 3, 3 * late, late - 1, 1 - late, late / 4, 1 / late, -late, mean([late, 4.0])]
+    assert not asked
+    assert [float(each) for each in sums] == [3, 3, 6, 6, 1, -1, 0.5, 0.5, -2, 3]
+    assert late == 2
+    assert 1 < late <= 2.0 < late + late
+    assert (f"{late:.2f}", repr(late), bool(late), hash(late)) == ("2.00", "2.0", True, hash(2.0))
+    assert math.isfinite(late)
+    assert len(asked) == 1
+    with pytest.raises(TypeError):
+        late + "one"
+    assert mean([1.0, 2.0]) == 1.5
