@@ -62,17 +62,17 @@ BODIES = {
         "compiled.activation:Activation",
         "plain.activation:Activation",
     ),
-    "prelu": ("compiled.prelu:PReLU", "plain.prelu:PReLU"),
-    "scale": ("compiled.scale:Scale", "plain.scale:Scale"),
-    "concat": ("onednn.concat:Concat", "plain.concat:Concat"),
-    "sum": ("onednn.sum:Sum", "plain.sum:Sum"),
-    "maximum": ("compiled.maximum:Maximum", "plain.maximum:Maximum"),
+    "prelu": ("cuda.prelu:PReLU", "compiled.prelu:PReLU", "plain.prelu:PReLU"),
+    "scale": ("cuda.scale:Scale", "compiled.scale:Scale", "plain.scale:Scale"),
+    "concat": ("cuda.concat:Concat", "onednn.concat:Concat", "plain.concat:Concat"),
+    "sum": ("cuda.sum:Sum", "onednn.sum:Sum", "plain.sum:Sum"),
+    "maximum": ("cuda.maximum:Maximum", "compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "normalise": ("cuda.normalise:Normalise", "compiled.normalise:Normalise", "plain.normalise:Normalise"),
     "whole_numbers": ("cuda.whole_numbers:WholeNumbers", "plain.whole_numbers:WholeNumbers"),
     "add_rows": ("cuda.add_rows:AddRows", "plain.add_rows:AddRows"),
     "norm": ("cuda.norm:Norm", "plain.norm:Norm"),
-    "update": ("compiled.update:Update", "plain.update:Update"),
+    "update": ("cuda.update:Update", "compiled.update:Update", "plain.update:Update"),
 }
 
 # Caffe's FLT_MIN, in float64 too: no item's logarithmic loss exceeds -log(1.17549e-38) = 87.3365.

@@ -660,12 +660,17 @@ def test_prelu(body, dtype, layout, shape, shared):
     ("shape", "axis", "end"),
     [
         *[((2, 3, 4, 5), axis, end) for axis, end in [(1, 2), (0, 2), (0, 1), (4, 4), (1, 4), (2, 3), (0, 4)]],
+        *[((2, 3, 4, 5), axis, end) for axis, end in [(0, 3), (1, 3), (2, 4), (3, 4), (0, 0)]],
         *[
             ((4, 6), 1, 2),
             ((4, 3, 7), 1, 2),
             ((2, 3, 2100), 1, 2),
             ((2, 3, 100, 150), 1, 2),
             ((70, 1100), 1, 2),
+            ((3, 20_000), 0, 1),
+            ((4, 3, 7000), 1, 2),
+            ((5, 1, 90, 70), 1, 2),
+            ((0, 3), 1, 2),
             ((), 0, 0),
         ],
     ],
@@ -674,7 +679,7 @@ def test_scale(body, dtype, layout, shape, axis, end):
     arrays = Arrays(dtype, layout)
     scale = plan(body, shape, axis, end, arrays.dtype)
     x, y, dy, dx = arrays.normal(*shape), arrays.dirty(*shape), arrays.normal(*shape), arrays.dirty(*shape)
-    s, b, ds, db = arrays.rng.standard_normal((4, *shape[axis:end])).astype(dtype)
+    s, b = (np.array(each, dtype) for each in arrays.rng.standard_normal((2, *shape[axis:end])))
     ds, db = np.full_like(s, np.nan), np.full_like(s, np.nan)
     beside = (*shape[axis:end], *(1,) * (len(shape) - end))
     factor, offset = np.float64(s).reshape(beside), np.float64(b).reshape(beside)
@@ -710,13 +715,17 @@ def test_relu_has_no_slope_at_zero(body):
 @layouts
 @pytest.mark.parametrize(
     ("shape", "axis", "sizes"),
-    [((2, 0, 3, 4), 1, (2, 3, 1)), ((0, 3), 0, (2, 4)), ((2, 3, 0), 2, (1, 5)), ((2, 0), 1, (3,))],
+    [
+        *[((2, 0, 3, 4), 1, (2, 3, 1)), ((0, 3), 0, (2, 4)), ((2, 3, 0), 2, (1, 5)), ((2, 0), 1, (3,))],
+        *[((0, 3, 2, 4), 0, (2, 1)), ((2, 3, 0, 4), 2, (1, 0, 5)), ((2, 3, 4, 0), 3, (2, 3))],
+        *[((3, 0, 20, 30), 1, (2, 3)), ((40, 0, 9), 1, (30, 1)), ((), 0, (900, 1000)), ((0, 0, 2, 2), 1, (3, 4))],
+    ],
 )
 def test_concat(body, dtype, layout, shape, axis, sizes):
     arrays = Arrays(dtype, layout)
     shapes = [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
-    concat = plan(body, shapes, axis, arrays.dtype)
     xs = [arrays.normal(*s) for s in shapes]
+    concat = plan(body, shapes, axis, arrays.dtype)
     want = np.concatenate(xs, axis)
     assert concat.y_shape == want.shape
     y = arrays.dirty(*want.shape)
@@ -743,6 +752,17 @@ def test_sum(body, dtype, layout, coefficients):
     arrays.close(y, want)
     total.forward(xs, xs[0])
     arrays.close(xs[0], want)
+
+
+@bodies("sum")
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_sum_of_many_items(body, count):
+    arrays = Arrays("f4")
+    xs = [arrays.normal(3, 5, 20, 30) for _ in range(count)]
+    factors = tuple(arrays.rng.uniform(-2, 2, count))
+    y = arrays.dirty(*xs[0].shape)
+    plan(body, xs[0].shape, factors, arrays.dtype).forward(xs, y)
+    arrays.close(y, sum(c * np.float64(x) for c, x in zip(factors, xs, strict=True)))
 
 
 @bodies("sum")
@@ -797,6 +817,31 @@ def test_maximum_shows_what_is_not_a_number(body):
         y = arrays.dirty(1, 40)
         maximum.forward(xs, y)
         np.testing.assert_array_equal(np.isnan(y[0]), np.arange(40) == 7)
+
+
+@bodies("maximum")
+def test_maximum_of_very_many(body):
+    arrays = Arrays("f4")
+    xs = [arrays.of(arrays.rng.integers(-400, 400, (3, 50))) for _ in range(300)]
+    maximum, y, dy = plan(body, (3, 50), len(xs), arrays.dtype), arrays.dirty(3, 50), arrays.normal(3, 50)
+    maximum.forward(xs, y)
+    np.testing.assert_array_equal(y, np.max(xs, axis=0))
+    dxs = [arrays.dirty(3, 50) for _ in xs]
+    maximum.backward(dy, dxs)
+    order = [1, 0, *range(2, 300)]
+    winner = np.take(order, np.argmax(np.stack([xs[i] for i in order]), axis=0))
+    assert winner.max() >= 256
+    for number, dx in enumerate(dxs):
+        np.testing.assert_array_equal(dx, np.where(winner == number, dy, 0))
+
+
+@bodies("maximum")
+def test_maximum_shares_what_is_not_finite(body):
+    maximum, y, dxs = plan(body, (2,), 2, np.dtype("f4")), np.empty(2, "f4"), list(np.empty((2, 2), "f4"))
+    maximum.forward([np.array([1, np.nan], "f4"), np.array([0, 3], "f4")], y)
+    with np.errstate(invalid="ignore"):
+        maximum.backward(np.array([np.inf, 2], "f4"), dxs)
+    np.testing.assert_array_equal(dxs, np.array([[np.inf, 2], [np.nan, 0]], "f4"))
 
 
 @bodies("dropout")
@@ -951,6 +996,31 @@ def test_norm(body, dtype):
     xs[0][2, 1] = np.nan
     assert np.isnan(norm.forward(xs))
     assert plan(body, [], arrays.dtype).forward([]) == 0
+
+
+@bodies("update")
+@pytest.mark.parametrize("rule", RULES)
+def test_update_by_numbers_that_vary(body, rule):
+    arrays = Arrays("f4")
+    constants, histories = (0.9, 0.95, 1e-3), RULES[rule]
+    update = plan(body, rule, (900,), *constants, arrays.dtype)
+    rate, scale = (Varying(0, np.float64, CARD if is_of_card(body) else CPU) for _ in range(2))
+    w, dw, *before = np.abs(arrays.rng.standard_normal((2 + histories, 900))).astype("f4")
+    for rate.value, scale.value in ((0.1, 1.0), (0.01, 0.25), (0.02, 0.25)):
+        want = references.update(
+            rule, *np.float64([w, dw]), np.float64(before), rate.value, 0.1, False, scale.value, *constants
+        )
+        update.update(w, dw, before, rate, 0.1, False, scale)
+        for got, wanted in zip([w, *before], want, strict=True):
+            arrays.close(got, wanted)
+
+
+@pytest.mark.parametrize("body", ["cuda.update:Update", "plain.update:Update"])
+def test_update_without_decay_asks_nothing_of_the_weights(body):
+    update = plan(body, "SGD", (2,), 0.9, 0.0, 0.0, np.float32)
+    w, h = np.array([np.inf, 1], "f4"), np.zeros((1, 2), "f4")
+    update.update(w, np.ones(2, "f4"), list(h), 0.5, 0.0, False, 1.0)
+    np.testing.assert_array_equal(w, np.array([np.inf, 0.5], "f4"))
 
 
 @bodies("update")

@@ -64,6 +64,8 @@ class EmulatedCard(CudaDevice):
         launcher = getattr(library(file, options), f"launch_{name}")
 
         def call(blocks, threads, arguments):
+            if any(isinstance(each, np.ndarray) for each in arguments):
+                raise TypeError("a kernel takes no array of NumPy")
             values = [np.uint64(each.pointer()) if isinstance(each, xp.DeviceArray) else each for each in arguments]
             held = [np.array(value) for value in values]
             pointers = (ctypes.c_void_p * len(held))(*(each.ctypes.data for each in held))
