@@ -1,4 +1,4 @@
-"""A set of images, made into the records of a database by several threads.
+"""A set of images, made into the records of a database: large ones by several threads.
 
 Order and bytes are the same whatever the number of threads, and after any number of interruptions.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Sequence
+import statistics
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -23,6 +25,8 @@ from netcli.sources.image_sets import ImageSet
 from netcli.sources.ordered import in_blocks
 
 CHUNK = 16  # images that a worker takes at a time
+TRIED = 32  # images that tell how long one takes
+SMALL = 300e-6  # seconds; threads that make faster ones wait for Python's lock more than they win
 PATIENCE = 100  # unreadable images beyond the limit that are looked for, so that they can be mended at once
 
 Outcome = Record | DataError
@@ -57,20 +61,38 @@ class Conversion:
         told: called behind each record with the number of images that are done, and how many of them in this run
         """
         begin = self._go_on(database.written)
-        numbers = range(begin, len(self._order))
-        with closing(in_blocks(self._made, numbers, CHUNK, workers)) as blocks:
-            for number, outcome in itertools.chain.from_iterable(blocks):
+        with closing(self._outcomes(begin, workers)) as outcomes:
+            for number, outcome in outcomes:
                 if isinstance(outcome, DataError):
                     self.faults.append(str(outcome))
                     self.check_bad(path, number + 1, PATIENCE)
                     continue
-                self._same_size(outcome.shape, outcome.key)
+                if self._check_size:
+                    self._same_size(outcome.shape, outcome.key)
                 database.put(outcome.key, outcome.value)
                 told(number + 1, number + 1 - begin)
         self.check_bad(path, len(self._order))
 
-    def _made(self, numbers: list[int]) -> list[tuple[int, Outcome]]:
-        return [(n, _outcome(self._images, self._order[n], n, self._recipe)) for n in numbers]
+    def _outcomes(self, begin: int, workers: int) -> Generator[tuple[int, Outcome], None, None]:
+        """What becomes of the images from number `begin` on, in their order."""
+        left = iter(range(begin, len(self._order)))
+        taken = []
+        for number in itertools.islice(left, TRIED):
+            start = time.perf_counter()
+            outcome = self._made(number)
+            taken.append(time.perf_counter() - start)
+            yield outcome
+        if workers == 1 or not taken or statistics.median(taken) < SMALL:
+            yield from map(self._made, left)
+            return
+        with closing(in_blocks(self._made_block, left, CHUNK, workers)) as blocks:
+            yield from itertools.chain.from_iterable(blocks)
+
+    def _made_block(self, numbers: list[int]) -> list[tuple[int, Outcome]]:
+        return [self._made(number) for number in numbers]
+
+    def _made(self, number: int) -> tuple[int, Outcome]:
+        return number, _outcome(self._images, self._order[number], number, self._recipe)
 
     def _go_on(self, written: Sequence[bytes]) -> int:
         """The number to go on with; images that were passed over before it are tried again, to tell of them."""
@@ -98,7 +120,7 @@ class Conversion:
     def _same_size(self, shape: Shape, key: bytes) -> None:
         name = key.decode(errors="replace")
         self._first = self._first or (shape, name)
-        if self._check_size and shape != self._first[0]:
+        if shape != self._first[0]:
             raise DataError(f"image {name} is {size_text(shape)}, the first is {size_text(self._first[0])}")
 
     def job(self, root: str) -> str:

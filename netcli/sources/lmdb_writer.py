@@ -111,17 +111,34 @@ class LmdbWriter:
     def _fits(self) -> bool:
         """Write what waits; False, with nothing written, if the map is too small."""
         try:
-            with self._environment.begin(write=True) as transaction:
-                for key, value in self._batch:
-                    # Appending needs rising keys and packs the pages; other keys go where they belong.
-                    appended = transaction.put(key, value, append=True)
-                    if not appended and not transaction.put(key, value, overwrite=False):
-                        raise DataError(f"{self._shown}: the key {os.fsdecode(key)!r} is given twice")
+            if not self._appended():
+                self._put_each()
         except lmdb.MapFullError:
             return False
         except lmdb.Error as fault:
             raise self._folder.not_written(fault) from None
         return True
+
+    def _appended(self) -> bool:
+        """Write what waits behind all that is there, which packs the pages; False, with nothing written, if not so.
+
+        That wants rising keys.
+        """
+        with self._environment.begin(write=True) as transaction:
+            with transaction.cursor() as cursor:
+                _, added = cursor.putmulti(self._batch, append=True)
+            whole = added == len(self._batch)
+            if not whole:
+                transaction.abort()
+        return whole
+
+    def _put_each(self) -> None:
+        """Write what waits in any order."""
+        with self._environment.begin(write=True) as transaction:
+            for key, value in self._batch:
+                appended = transaction.put(key, value, append=True)
+                if not appended and not transaction.put(key, value, overwrite=False):
+                    raise DataError(f"{self._shown}: the key {os.fsdecode(key)!r} is given twice")
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None

@@ -39,6 +39,25 @@ def test_bytes_are_stored_as_caffe_does():
     assert datum.HasField("encoded")  # as Caffe writes it
 
 
+sizes_of_all_lengths = st.integers(0, 2) | st.sampled_from([7, 42, 127, 128])
+
+
+@given(*[sizes_of_all_lengths] * 3, labels | st.sampled_from([-1, 0, 127, 128, 16383, 16384]))
+def test_bytes_are_written_as_protobuf_does(channels, height, width, label):
+    image = np.arange(channels * height * width).astype(np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+    datum = schema.Datum(channels=channels, height=height, width=width, label=label, encoded=False)
+    datum.data = image.tobytes()
+    assert write_datum(image, label) == datum.SerializeToString()
+    assert write_datum(image, np.int64(label)) == datum.SerializeToString()
+
+
+@pytest.mark.parametrize("label", [2**31, -(2**31) - 1])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_label_that_is_no_int32(label, dtype):
+    with pytest.raises(ValueError, match=str(label) if dtype == np.uint8 else "range"):
+        write_datum(np.zeros((1, 1, 1), dtype), label)
+
+
 @pytest.mark.parametrize(
     ("shape", "sizes"), [((), (1, 1, 1)), ((7,), (7, 1, 1)), ((7, 2), (7, 2, 1)), ((4, 2, 3), (4, 2, 3))]
 )
