@@ -23,7 +23,7 @@ from netcli.sources.image_file import FORMATS, JPEG_QUALITY
 from netcli.sources.image_list import named, read_list, read_vectors
 from netcli.sources.image_records import FITS, Recipe
 from netcli.sources.image_sets import Classes, ImageSet, Listed
-from netcli.training.progress import duration
+from netcli.training.durations import duration
 
 
 def _check_together(*rules: tuple[str, bool]) -> None:

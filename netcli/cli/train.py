@@ -30,10 +30,11 @@ from netcli.snapshots import newest_state
 from netcli.training import run_folder
 from netcli.training.caffe_log import CaffeLog
 from netcli.training.curve import Curve
+from netcli.training.durations import duration
 from netcli.training.guard import Guard
 from netcli.training.journal import Journal
 from netcli.training.metrics import Metrics
-from netcli.training.progress import Progress, duration
+from netcli.training.progress import Progress
 from netcli.training.run_folder import RunFolder
 from netcli.training.signals import EFFECTS, Signals
 from netcli.training.snapshot import Snapshots

@@ -1,4 +1,4 @@
-"""A set of images, made into the records of a database: large ones by several threads.
+"""A set of images, made into the records of a database: large ones by several threads, small ones by processes.
 
 Order and bytes are the same whatever the number of threads, and after any number of interruptions.
 """
@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 
@@ -20,23 +21,18 @@ from netcli.errors import DataError
 from netcli.sources.database import DatabaseWriter, create_database, open_database
 from netcli.sources.datum import read_datum, write_features
 from netcli.sources.image_list import named
-from netcli.sources.image_records import Recipe, Record, make_record
-from netcli.sources.image_sets import ImageSet
+from netcli.sources.image_records import Outcome, Recipe, Record, key_of, outcomes_of
+from netcli.sources.image_sets import ImageSet, Source
 from netcli.sources.ordered import in_blocks
+from netcli.sources.processes import in_processes
 
-CHUNK = 16  # images that a worker takes at a time
+CHUNK = 16  # images that a thread takes at a time
 TRIED = 32  # images that tell how long one takes
 SMALL = 300e-6  # seconds; threads that make faster ones wait for Python's lock more than they win
+SHORT = 0.5  # seconds of work that other processes are not started for
+MOST = 64  # images that a process takes at a time,
+BLOCK = 1 << 18  # and bytes of records that it hands back
 PATIENCE = 100  # unreadable images beyond the limit that are looked for, so that they can be mended at once
-
-Outcome = Record | DataError
-
-
-def _outcome(images: ImageSet, index: int, number: int, recipe: Recipe) -> Outcome:
-    try:
-        return make_record(images, index, number, recipe)
-    except DataError as fault:
-        return fault
 
 
 class Conversion:
@@ -62,37 +58,66 @@ class Conversion:
         """
         begin = self._go_on(database.written)
         with closing(self._outcomes(begin, workers)) as outcomes:
-            for number, outcome in outcomes:
+            for number, outcome in enumerate(outcomes, begin):
                 if isinstance(outcome, DataError):
-                    self.faults.append(str(outcome))
+                    self.faults.append(self._sentence(number, outcome))
                     self.check_bad(path, number + 1, PATIENCE)
                     continue
+                key = key_of(self._images, self._order[number], number)
                 if self._check_size:
-                    self._same_size(outcome.shape, outcome.key)
-                database.put(outcome.key, outcome.value)
+                    self._same_size(outcome.shape, key)
+                database.put(key, outcome.value)
                 told(number + 1, number + 1 - begin)
         self.check_bad(path, len(self._order))
 
-    def _outcomes(self, begin: int, workers: int) -> Generator[tuple[int, Outcome], None, None]:
+    def _outcomes(self, begin: int, workers: int) -> Generator[Outcome, None, None]:
         """What becomes of the images from number `begin` on, in their order."""
-        left = iter(range(begin, len(self._order)))
+        numbers = range(begin, len(self._order))
         taken = []
-        for number in itertools.islice(left, TRIED):
+        for number in numbers[:TRIED]:
             start = time.perf_counter()
             outcome = self._made(number)
             taken.append(time.perf_counter() - start)
             yield outcome
-        if workers == 1 or not taken or statistics.median(taken) < SMALL:
+        left = numbers[TRIED:]
+        seconds = statistics.median(taken) if taken else 0.0
+        if workers == 1 or seconds * len(left) < SHORT:
             yield from map(self._made, left)
-            return
-        with closing(in_blocks(self._made_block, left, CHUNK, workers)) as blocks:
-            yield from itertools.chain.from_iterable(blocks)
+        elif seconds > SMALL:
+            with closing(in_blocks(self._made_block, left, CHUNK, workers)) as blocks:
+                yield from itertools.chain.from_iterable(blocks)
+        else:
+            yield from self._by_processes(left, workers)
 
-    def _made_block(self, numbers: list[int]) -> list[tuple[int, Outcome]]:
+    def _by_processes(self, numbers: Sequence[int], workers: int) -> Generator[Outcome, None, None]:
+        length = 1
+
+        def blocks() -> Generator[list[Source | DataError], None, None]:
+            left = iter(numbers)
+            while block := [self._source(number) for number in itertools.islice(left, length)]:
+                yield block
+
+        work = partial(outcomes_of, recipe=self._recipe)
+        with closing(in_processes(work, blocks(), workers)) as made:
+            for outcomes in made:
+                largest = max(len(each.value) if isinstance(each, Record) else 0 for each in outcomes)
+                length = max(1, min(MOST, 2 * length, BLOCK // max(1, largest)))
+                yield from outcomes
+
+    def _made_block(self, numbers: list[int]) -> list[Outcome]:
         return [self._made(number) for number in numbers]
 
-    def _made(self, number: int) -> tuple[int, Outcome]:
-        return number, _outcome(self._images, self._order[number], number, self._recipe)
+    def _made(self, number: int) -> Outcome:
+        return outcomes_of([self._source(number)], self._recipe)[0]
+
+    def _source(self, number: int) -> Source | DataError:
+        try:
+            return self._images.source(self._order[number])
+        except DataError as fault:
+            return fault
+
+    def _sentence(self, number: int, fault: DataError) -> str:
+        return f"{self._images.place(self._order[number])}{fault}"
 
     def _go_on(self, written: Sequence[bytes]) -> int:
         """The number to go on with; images that were passed over before it are tried again, to tell of them."""
@@ -102,14 +127,18 @@ class Conversion:
         there = {int(key[:8]) for key in written}
         for number in range(last):
             if number not in there:
-                outcome = _outcome(self._images, self._order[number], number, self._recipe)
+                outcome = self._made(number)
                 self.faults.append(
-                    str(outcome) if isinstance(outcome, DataError) else f"record {number} is passed over"
+                    self._sentence(number, outcome)
+                    if isinstance(outcome, DataError)
+                    else f"record {number} is passed over"
                 )
         if self._check_size:
             number = int(written[0][:8])
-            first = make_record(self._images, self._order[number], number, self._recipe)
-            self._same_size(first.shape, first.key)
+            first = self._made(number)
+            if isinstance(first, DataError):
+                raise DataError(self._sentence(number, first))
+            self._same_size(first.shape, written[0])
         return last + 1
 
     def check_bad(self, path: str, tried: int, more: int = 0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from netcli.arrays.layout import Shape
 from netcli.arrays.resize import proportional, resize
 from netcli.errors import DataError
 from netcli.sources.datum import write_datum, write_encoded_datum
-from netcli.sources.image_file import FORMATS, JPEG_QUALITY, decode_image, encode_image, upright
-from netcli.sources.image_sets import ImageSet
+from netcli.sources.image_file import FORMATS, JPEG_QUALITY, decode_image, encode_image, read_file, upright
+from netcli.sources.image_sets import ImageSet, Source
 
 FITS = ("warp", "crop", "pad")
 
@@ -42,13 +42,14 @@ class Recipe:
     quality: int = JPEG_QUALITY
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """An image ready to be written."""
 
-    key: bytes
     value: bytes
     shape: Shape
+
+
+Outcome = Record | DataError
 
 
 def key_of(images: ImageSet, index: int, number: int) -> bytes:
@@ -56,21 +57,32 @@ def key_of(images: ImageSet, index: int, number: int) -> bytes:
     return f"{number:08d}_{images.paths[index]}".encode(errors="surrogateescape")
 
 
-def make_record(images: ImageSet, index: int, number: int, recipe: Recipe) -> Record:
-    """Image `index` of a set as record `number`; raises DataError, which names the file."""
-    data, label = images.read(index), int(images.labels[index])
+def make_record(source: Source, recipe: Recipe) -> Record:
+    """An image as a record; raises DataError, which names the file."""
+    data = read_file(source.file) if source.data is None else source.data
     try:
         image = decode_image(data, recipe.color)
         if recipe.orient:
             image = upright(image, data)
         changed = fitted(image, recipe)
         if recipe.encoded or recipe.encode_type:
-            value = write_encoded_datum(_encoded(images.paths[index], data, changed, changed is image, recipe), label)
-        else:
-            value = write_datum(changed, label)
+            file = _encoded(source.file, data, changed, changed is image, recipe)
+            return Record(write_encoded_datum(file, source.label), changed.shape)
+        return Record(write_datum(changed, source.label), changed.shape)
     except DataError as fault:
-        raise DataError(f"{images.file(index)}: {fault.message}") from None
-    return Record(key_of(images, index, number), value, changed.shape)
+        raise DataError(f"{source.file}: {fault.message}") from None
+
+
+def outcomes_of(sources: list[Source | DataError], recipe: Recipe) -> list[Outcome]:
+    """Records, or what is wrong with an image; what is wrong already stays so."""
+    return [source if isinstance(source, DataError) else _outcome(source, recipe) for source in sources]
+
+
+def _outcome(source: Source, recipe: Recipe) -> Outcome:
+    try:
+        return make_record(source, recipe)
+    except DataError as fault:
+        return fault
 
 
 def fitted(image: Any, recipe: Recipe) -> Any:

@@ -1,6 +1,6 @@
 """Images to make a database of: those of a list, of a folder for each class, of a zip or tar archive.
 
-Each is read by any number of threads, in any order.
+Each is taken by any number of threads, in any order.
 """
 
 from __future__ import annotations
@@ -10,16 +10,27 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from netcli.errors import DataError
-from netcli.sources.image_file import FORMATS, read_file
+from netcli.sources.image_file import FORMATS
 from netcli.sources.image_list import ImageList, prefix_of
 
 EXTENSIONS = tuple(f".{kind}" for kind in FORMATS)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+class Source(NamedTuple):
+    """Where an image is from.
+
+    file    its path, or how it is named in sentences where `data` are its bytes
+    """
+
+    file: str
+    label: int
+    data: bytes | None
 
 
 class ImageSet(Protocol):
@@ -39,11 +50,11 @@ class ImageSet(Protocol):
     @property
     def classes(self) -> Sequence[str]: ...
 
-    def file(self, index: int) -> str:
-        """An image in words, for a sentence."""
+    def place(self, index: int) -> str:
+        """What stands before a sentence on an image."""
 
-    def read(self, index: int) -> bytes:
-        """The bytes of an image file; raises DataError."""
+    def source(self, index: int) -> Source:
+        """An image: the path of a file that is not read yet, the bytes from an archive; raises DataError."""
 
     def close(self) -> None: ...
 
@@ -57,16 +68,13 @@ class Listed:
         self._archive = open_archive(root) if is_archive(root) else None
         self._prefix = "" if self._archive else prefix_of(root)
 
-    def file(self, index: int) -> str:
-        return f"{self._images.place(index)}: {self._prefix}{self.paths[index]}"
+    def place(self, index: int) -> str:
+        return f"{self._images.place(index)}: "
 
-    def read(self, index: int) -> bytes:
-        try:
-            if self._archive is not None:
-                return self._archive.read(self.paths[index])
-            return read_file(self._prefix + self.paths[index])
-        except DataError as fault:
-            raise DataError(f"{self._images.place(index)}: {fault.message}") from None
+    def source(self, index: int) -> Source:
+        path = self.paths[index]
+        data = None if self._archive is None else self._archive.read(path)
+        return Source(self._prefix + path, int(self.labels[index]), data)
 
     def close(self) -> None:
         if self._archive is not None:
@@ -92,13 +100,13 @@ class Classes:
         self.paths = images
         self.labels = np.array([numbers[folder] for folder in folders], np.int32)
 
-    def file(self, index: int) -> str:
-        return os.path.join(self._root, self.paths[index])
+    def place(self, index: int) -> str:  # noqa: ARG002
+        return ""
 
-    def read(self, index: int) -> bytes:
-        if self._archive is not None:
-            return self._archive.read(self.paths[index])
-        return read_file(self.file(index))
+    def source(self, index: int) -> Source:
+        path = self.paths[index]
+        data = None if self._archive is None else self._archive.read(path)
+        return Source(os.path.join(self._root, path), int(self.labels[index]), data)
 
     def close(self) -> None:
         if self._archive is not None:

@@ -127,7 +127,7 @@ class LmdbWriter:
         with self._environment.begin(write=True) as transaction:
             with transaction.cursor() as cursor:
                 _, added = cursor.putmulti(self._batch, append=True)
-            whole = added == len(self._batch)
+            whole: bool = added == len(self._batch)
             if not whole:
                 transaction.abort()
         return whole

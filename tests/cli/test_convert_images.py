@@ -199,15 +199,16 @@ def test_options_that_do_not_fit(folder, options, sentence):
 def test_the_order_does_not_depend_on_which_image_is_decoded_first(folder, monkeypatch):
     from netcli.sources import conversion
 
-    make = conversion.make_record
+    make = conversion.outcomes_of
 
-    def slow(images, index, *others):
-        time.sleep(0.02 if index < 2 else 0)
-        return make(images, index, *others)
+    def slow(sources, recipe):
+        time.sleep(0.02 if sources[0].label < 12 else 0)
+        return make(sources, recipe)
 
-    monkeypatch.setattr(conversion, "make_record", slow)
+    monkeypatch.setattr(conversion, "outcomes_of", slow)
     monkeypatch.setattr(conversion, "CHUNK", 1)
     monkeypatch.setattr(conversion, "TRIED", 1)
+    monkeypatch.setattr(conversion, "SHORT", 0)
     run(folder, "--workers", 3)
     assert [key for key, _ in records(folder / "db")] == [b"%08d_%d.png" % (i, i) for i in range(5)]
 
@@ -277,6 +278,39 @@ def test_killed_or_interrupted_it_goes_on_to_the_same_bytes(many):
     assert not (many / "db.partial").exists()
 
 
+@pytest.mark.slow
+def test_killed_ten_times_at_random_moments_it_goes_on_to_the_same_bytes(many):
+    """At any moment of a run, also while it begins, resumes, commits, or puts the whole in place."""
+    lines = [f"{'bad' if i % 17000 == 5 else i % 5}.png {i}\n" for i in range(60_000)]
+    (many / "list.txt").write_text("".join(lines))
+    options = ["--skip-unreadable", "--workers", "2"]
+    start_of_run = time.monotonic()
+    assert start(many, *options).wait() == 0
+    longest = time.monotonic() - start_of_run
+    whole = (many / "db" / "data.mdb").read_bytes()
+    shutil.rmtree(many / "db")
+    random = np.random.default_rng()
+    kills, moments = 0, []
+    while kills < 10:
+        process = start(many, *options)
+        moments.append(random.uniform(0, longest))
+        try:
+            process.wait(moments[-1])
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        process.communicate()
+        if (many / "db").exists():  # finished before the blow, or by it: the next is begun from nothing
+            assert (many / "db" / "data.mdb").read_bytes() == whole, moments
+            shutil.rmtree(many / "db")
+            shutil.rmtree(many / "db.partial", ignore_errors=True)
+    process = start(many, *options)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, ""), moments
+    assert (many / "db" / "data.mdb").read_bytes() == whole, moments
+    assert not (many / "db.partial").exists()
+
+
 def test_another_job_begins_anew(many):
     process = start(many, "--skip-unreadable")
     after_a_commit(many, process)
@@ -287,12 +321,39 @@ def test_another_job_begins_anew(many):
     assert read_datum(records(many / "db")[0][1])[0].shape == (1, 4, 6)
 
 
-def test_the_same_bytes_by_any_number_of_workers(many):
+@pytest.fixture(params=["one", "threads", "processes"])
+def way(request, monkeypatch):
+    """Images made by one thread, by several, or by processes, however long they take."""
+    from netcli.sources import conversion
+
+    monkeypatch.setattr(conversion, "SHORT", float("inf") if request.param == "one" else 0)
+    monkeypatch.setattr(conversion, "SMALL", 0 if request.param == "threads" else float("inf"))
+    return request.param
+
+
+def test_the_same_bytes_by_any_number_of_workers(many, way):
     made = []
     for workers in (1, 2, 5):
         run(many, "--skip-unreadable", "--force", "--workers", workers, "--verify")
         made.append((many / "db" / "data.mdb").read_bytes())
     assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_unreadable_images_are_told_of_in_the_same_words(many, way, kind):
+    root = many / "photos"
+    (many / "list.txt").write_text((many / "list.txt").read_text() + "none.png 1\n")
+    if kind != "folder":
+        root = shutil.make_archive(str(many / "archive"), kind, root)
+    convert(root, many / "list.txt", many / "db", "--skip-unreadable", "--workers", 2, "--report", many / "bad.txt")
+    prefix = f"{root}/" if kind == "folder" else ""
+    *broken, missing = (many / "bad.txt").read_text().splitlines()
+    assert broken == [
+        f"{many}/list.txt:{1700 * i + 6}: {prefix}bad.png: not an image file of a known kind" for i in range(6)
+    ]
+    assert missing == f"{many}/list.txt:9001: " + (
+        f"{prefix}none.png can't be read: No such file or directory" if kind == "folder" else f"{root} has no none.png"
+    )
 
 
 def test_more_bad_images_than_may_be(many):

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from netcli.training.progress import Progress, duration, rate
+from netcli.training.durations import duration
+from netcli.training.progress import Progress, rate
 
 
 class Teller:
