@@ -285,7 +285,8 @@ def test_killed_ten_times_at_random_moments_it_goes_on_to_the_same_bytes(many):
     (many / "list.txt").write_text("".join(lines))
     options = ["--skip-unreadable", "--workers", "2"]
     start_of_run = time.monotonic()
-    assert start(many, *options).wait() == 0
+    _, err = start(many, *options).communicate()
+    assert err == ""
     longest = time.monotonic() - start_of_run
     whole = (many / "db" / "data.mdb").read_bytes()
     shutil.rmtree(many / "db")
@@ -295,11 +296,11 @@ def test_killed_ten_times_at_random_moments_it_goes_on_to_the_same_bytes(many):
         process = start(many, *options)
         moments.append(random.uniform(0, longest))
         try:
-            process.wait(moments[-1])
+            process.communicate(timeout=moments[-1])
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             kills += 1
-        process.communicate()
         if (many / "db").exists():  # finished before the blow, or by it: the next is begun from nothing
             assert (many / "db" / "data.mdb").read_bytes() == whole, moments
             shutil.rmtree(many / "db")
