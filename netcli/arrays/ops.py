@@ -54,8 +54,8 @@ BODIES = {
         "onednn.batch_norm:BatchNorm",
         "plain.batch_norm:BatchNorm",
     ),
-    "softmax": ("compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
-    "log_loss": ("compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
+    "softmax": ("cuda.softmax:Softmax", "compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
+    "log_loss": ("cuda.log_loss:LogLoss", "compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": (
         "cuda.activation:Activation",
         "onednn.activation:Activation",

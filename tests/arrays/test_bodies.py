@@ -554,7 +554,20 @@ def test_batch_norm_with_relu_shows_what_is_not_a_number(body, dtype):
 @dtypes
 @layouts
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((4, 6), 1), ((2, 3, 4, 5), 1), ((2, 3, 4), 2), ((2, 3, 100, 150), 1), ((3, 4), 0), ((5,), 0)]
+    ("shape", "axis"),
+    [
+        ((4, 6), 1),
+        ((2, 3, 4, 5), 1),
+        ((2, 3, 4), 2),
+        ((2, 3, 100, 150), 1),
+        ((3, 4), 0),
+        ((5,), 0),
+        ((40, 50), 1),
+        ((7, 1100), 1),
+        ((2, 33, 4, 5), 1),
+        ((2, 3, 40, 20), 2),
+        ((20, 3, 100), 1),
+    ],
 )
 def test_softmax(body, dtype, layout, shape, axis):
     arrays = Arrays(dtype, layout)
@@ -587,12 +600,30 @@ def test_log_loss(body, dtype, layout, shape, axis):
     p[0], index.flat[0] = 0, 0  # of no probability
     want, gradient = references.log_loss(np.float64(p), axis, index)
     got = loss.forward(p, index)
-    assert isinstance(got, float)
+    assert isinstance(got, float) if not is_of_card(body) else (got.shape, got.dtype) == ((), arrays.dtype)
     assert abs(got - want) <= 1e-6 * want
     loss.backward(p, index, 0.5, dx)
     arrays.close(dx, 0.5 * gradient)
+    again = arrays.dirty(*shape)
+    for scale in (np.array(0.5), np.array(0.5, dtype)):  # no number, but where one is
+        loss.backward(p, index, scale, again)
+        np.testing.assert_array_equal(again, dx)
     loss.backward(p, index, 0.5, p)
     np.testing.assert_array_equal(p, dx)
+
+
+@bodies("softmax")
+@pytest.mark.parametrize("classes", [5, 40, 1100])
+def test_softmax_shows_what_is_not_a_number(body, classes):
+    x = np.zeros((5, classes), "f4")
+    x[1, 3], x[2, 0], x[3, 4], x[4] = np.nan, np.inf, -np.inf, -np.inf
+    softmax, y = plan(body, x.shape, 1, x.dtype), np.empty_like(x)
+    with np.errstate(invalid="ignore"):
+        softmax.forward(x, y)
+    assert np.isnan(y[[1, 4]]).all()
+    assert np.isnan(y[2]).any()
+    np.testing.assert_allclose(y[0], 1 / classes, rtol=1e-6)
+    np.testing.assert_allclose(y[3], (np.arange(classes) != 4) / (classes - 1), rtol=1e-6)
 
 
 @bodies("log_loss")
