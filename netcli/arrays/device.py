@@ -54,6 +54,13 @@ class Device:
         """c = a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is."""
         np.matmul(a, b, out=c)
 
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        """Do nothing of the work, and return what does all of it each time it is called; None: a device that can't.
+
+        The work takes no memory, reads nothing back and brings nothing from the host, or a fault is raised.
+        """
+        return None
+
     def usable_by_kernels(self, array: Any) -> bool:
         """Whether compiled kernels take the memory of an array as it is."""
         return bool(array.flags.aligned and array.flags.writeable)

@@ -69,26 +69,37 @@ class EmulatedCard(CudaDevice):
             values = [np.uint64(each.pointer()) if isinstance(each, xp.DeviceArray) else each for each in arguments]
             held = [np.array(value) for value in values]
             pointers = (ctypes.c_void_p * len(held))(*(each.ctypes.data for each in held))
-            # As few blocks as still show whether a loop over the grid is right.
-            launcher(min(blocks, 3), threads, pointers)
+
+            def step():
+                # As few blocks as still show whether a loop over the grid is right.
+                launcher(min(blocks, 3), threads, pointers)
+
+                return held, arguments  # which it keeps alive
+
+            xp.recording.do(step)
 
         return call
 
     def empty(self, count, dtype):
+        xp.recording.refuse("memory is taken")
         memory = CPU.empty(count, dtype)
         memory.view(np.uint8).fill(0xFF)  # NaN, so that reading what nobody wrote shows
         return xp.DeviceArray(memory)
 
     def zeros(self, count, dtype):
+        xp.recording.refuse("memory is taken")
         return xp.DeviceArray(CPU.zeros(count, dtype))
 
     def to_host(self, array):
+        xp.recording.refuse("a value is read")
         return xp.host(array).copy()
 
     def from_host(self, array):
+        xp.recording.refuse("an array of the host is brought")
         return xp.DeviceArray(np.array(array))
 
     def write(self, array, value):
+        xp.recording.refuse("a value of the host is written")
         xp.host(array)[...] = value
 
     def gemm(self, a, b, c, add=False, bf16=False):
@@ -96,5 +107,24 @@ class EmulatedCard(CudaDevice):
             assert each.ndim == 2
             assert each.flags.c_contiguous or each.T.flags.c_contiguous
         a, b, into = xp.host(a), xp.host(b), xp.host(c)
-        product = (rounded(a) if bf16 else a) @ (rounded(b) if bf16 else b)
-        into[...] = into + product if add else product
+
+        def step():
+            product = (rounded(a) if bf16 else a) @ (rounded(b) if bf16 else b)
+            into[...] = into + product if add else product
+
+        xp.recording.do(step)
+
+    def record(self, work):
+        assert xp.recording.steps is None
+        xp.recording.steps = []
+        try:
+            work()
+            steps = xp.recording.steps
+        finally:
+            xp.recording.steps = None
+
+        def replay():
+            for step in steps:
+                step()
+
+        return replay

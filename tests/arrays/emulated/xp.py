@@ -15,12 +15,59 @@ _split = _lines.index("# ndarray")
 FUNCTIONS = frozenset(_lines[1:_split])
 METHODS = frozenset(_lines[_split + 1 :])
 VALUES = {"newaxis": None, "inf": np.inf, "nan": np.nan, "pi": np.pi, "e": np.e}
+CHANGING = {"fill", "sort", "partition", "put", "copyto"}  # in place
 FROM_HOST = {"array", "asarray", "ascontiguousarray", "asfortranarray", "asanyarray"}
+
+
+class Recording:
+    """What is asked for while it lasts, to be done later; what a card can't record is refused meanwhile.
+
+    Nothing that is there changes while it lasts, as on a card.  New arrays are made, though, for their shapes.
+    """
+
+    def __init__(self):
+        self.steps = None
+
+    def do(self, step):
+        """Change something, now or later."""
+        if self.steps is None:
+            step()
+        else:
+            self.steps.append(step)
+
+    def keep(self, step):
+        if self.steps is not None:
+            self.steps.append(step)
+
+    def refuse(self, what):
+        if self.steps is not None:
+            raise RuntimeError(f"{what} while a card records")
+
+
+recording = Recording()
 
 
 def host(array):
     """NumPy's array of the same memory."""
     return object.__getattribute__(array, "_array")
+
+
+def _again(result, call):
+    """Let a recording put what a call gives where its first result is."""
+    if recording.steps is None:
+        return
+    if isinstance(result, tuple | list):
+        arrays = [each for each in result if isinstance(each, DeviceArray)]
+        if arrays:
+            recording.keep(lambda: [_put(host(to), each) for to, each in zip(arrays, call(), strict=True)])
+    elif isinstance(result, DeviceArray):
+        recording.keep(lambda: _put(host(result), call()))
+
+
+def _put(to, value):
+    if isinstance(value, np.ndarray) and np.may_share_memory(to, value):  # a view of it
+        return
+    to[...] = value
 
 
 def _unwrapped(value):
@@ -50,10 +97,18 @@ def _function(call, from_host=False):
     def checked(*args, **options):
         if isinstance(call, np.ufunc) and "where" in options:
             raise TypeError("CuPy's ufuncs take no where")
-        taken = (lambda x: x) if from_host and not isinstance(args[0], DeviceArray) else _unwrapped
+        brings = from_host and not isinstance(args[0], DeviceArray)
+        if brings and isinstance(args[0], np.ndarray):
+            recording.refuse("an array of the host is brought")
+        given = args if brings else [_unwrapped(each) for each in args]
         out = options.get("out")
-        result = call(*map(taken, args), **{name: _unwrapped(value) for name, value in options.items()})
-        return out if out is not None else _wrapped(result)
+        options = {name: _unwrapped(value) for name, value in options.items()}
+        if out is not None or getattr(call, "__name__", "") in CHANGING:
+            recording.do(lambda: call(*given, **options))
+            return out
+        result = _wrapped(call(*given, **options))
+        _again(result, lambda: call(*given, **options))
+        return result
 
     return checked
 
@@ -88,8 +143,10 @@ class DeviceArray:
     def __getattr__(self, name):
         if name not in METHODS or name in ("data",):
             raise AttributeError(f"CuPy's arrays have no {name} here")
+        if name in ("get", "set", "tolist", "item", "tobytes"):
+            recording.refuse(f"{name} meets the host")
         if name == "get":
-            return lambda: self._array.copy()
+            return lambda **options: self._array.copy()
         if name == "set":
             return self._set
         value = getattr(self._array, name)
@@ -105,10 +162,18 @@ class DeviceArray:
         self._array[...] = values
 
     def __getitem__(self, key):
-        return _wrapped(self._array[_unwrapped(key)])
+        array, key = self._array, _unwrapped(key)
+        result = _wrapped(array[key])
+        _again(result, lambda: array[key])
+        return result
 
     def __setitem__(self, key, value):
-        self._array[_unwrapped(key)] = _unwrapped(value)
+        array, key, value = self._array, _unwrapped(key), _unwrapped(value)
+
+        def put():
+            array[key] = value
+
+        recording.do(put)
 
     def __len__(self):
         return len(self._array)
@@ -117,15 +182,19 @@ class DeviceArray:
         return (_wrapped(each) for each in self._array)
 
     def __bool__(self):
+        recording.refuse("a value is read")
         return bool(self._array)
 
     def __float__(self):
+        recording.refuse("a value is read")
         return float(self._array)
 
     def __int__(self):
+        recording.refuse("a value is read")
         return int(self._array)
 
     def __index__(self):
+        recording.refuse("a value is read")
         return operator.index(self._array)
 
     def __repr__(self):
@@ -140,34 +209,46 @@ class Flags:
 
 
 def _operators():
-    both = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
-    for name in both:
-        for form in (name, f"r{name}"):
-            method = f"__{form}__"
+    def operation(method):
+        def call(self, *other):
+            array, other = self._array, [_unwrapped(each) for each in other]
+            value = getattr(array, method)(*other)
+            if value is NotImplemented:
+                return value
+            result = _wrapped(value)
+            _again(result, lambda: getattr(array, method)(*other))
+            return result
 
-            def call(self, other, method=method):
-                result = getattr(self._array, method)(_unwrapped(other))
-                return result if result is NotImplemented else _wrapped(result)
+        setattr(DeviceArray, method, call)
 
-            setattr(DeviceArray, method, call)
-
-        def change(self, other, method=f"__i{name}__"):
-            self._array = getattr(self._array, method)(_unwrapped(other))
+    def change(method):
+        def call(self, other):
+            array, other = self._array, _unwrapped(other)
+            recording.do(lambda: getattr(array, method)(other))
             return self
 
-        setattr(DeviceArray, f"__i{name}__", change)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(DeviceArray, method, call)
 
-        def compare(self, other, method=f"__{name}__"):
-            return _wrapped(getattr(self._array, method)(_unwrapped(other)))
-
-        setattr(DeviceArray, f"__{name}__", compare)
-    for name in ("neg", "pos", "abs", "invert"):
-
-        def one(self, method=f"__{name}__"):
-            return _wrapped(getattr(self._array, method)())
-
-        setattr(DeviceArray, f"__{name}__", one)
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    ):
+        operation(f"__{name}__")
+        operation(f"__r{name}__")
+        change(f"__i{name}__")
+    for name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert"):
+        operation(f"__{name}__")
 
 
 _operators()

@@ -1,0 +1,221 @@
+"""A card of NVIDIA's, by CuPy: its stream, its kernels, its products.
+
+CuPy is imported when a card is asked for, and nothing here before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from netcli.arrays.cuda import source
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.errors import NetcliError
+
+BLAS_WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, and more than older cards ask for
+OLDEST = (8, 0)  # compute capability: Ampere, the first with TF32 and bfloat16 products
+
+log = logging.getLogger("netcli")
+
+
+def cupy() -> Any:
+    """The module; raises NetcliError where it is missing or broken."""
+    try:
+        return importlib.import_module("cupy")
+    except ImportError as fault:
+        if isinstance(fault, ModuleNotFoundError) and fault.name == "cupy":
+            raise NetcliError(
+                "the GPU engine needs CuPy: pip install 'netcli[gpu]', or 'netcli[gpu-cuda12]' for a driver of CUDA 12"
+            ) from None
+        raise NetcliError(f"CuPy can't be used: {fault}") from None
+
+
+def count() -> int:
+    """How many cards there are; raises NetcliError where CuPy or a driver is missing."""
+    module = cupy()
+    try:
+        return int(module.cuda.runtime.getDeviceCount())
+    except module.cuda.runtime.CUDARuntimeError as fault:
+        raise NetcliError(f"no card can be used: {_first_line(fault)}") from None
+
+
+class Card(CudaDevice):
+    """Card `number`, as CUDA counts them; raises NetcliError where it can't be used.
+
+    All work goes through one stream of its own, in turn; `current` makes it CuPy's for a thread.
+    """
+
+    def __init__(self, number: int, *, tf32: bool = True, deterministic: bool = False) -> None:
+        super().__init__()
+        self._cupy = self.xp = cupy()
+        runtime = self._cupy.cuda.runtime
+        found = count()
+        if not 0 <= number < found:
+            has = "there is none" if not found else "there is one, card 0" if found == 1 else f"they are 0..{found - 1}"
+            raise NetcliError(f"there is no card {number}: {has}")
+        self.number, self.tf32, self.deterministic = number, tf32, deterministic
+        self._device = self._cupy.cuda.Device(number)
+        self._device.use()
+        properties = runtime.getDeviceProperties(number)
+        self.model: str = properties["name"].decode()
+        self.capability: tuple[int, int] = (properties["major"], properties["minor"])
+        if self.capability < OLDEST:
+            has, needs = (".".join(map(str, version)) for version in (self.capability, OLDEST))
+            raise NetcliError(
+                f"card {number}, {self.model}, has compute capability {has}; netcli needs {needs} or more"
+            )
+        self.processors = int(properties["multiProcessorCount"])
+        self.stream = self._cupy.cuda.Stream(non_blocking=True)
+        self.stream.use()
+        self._pool = self._cupy.cuda.MemoryPool()
+        self._cupy.cuda.set_allocator(self._pool.malloc)
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """Let this thread work on the card's stream."""
+        with self._device, self.stream:
+            yield
+
+    # -- memory
+
+    def empty(self, count: int, dtype: Any) -> Any:
+        with self._out_of_memory(count * np.dtype(dtype).itemsize):
+            return self._cupy.empty(count, dtype)
+
+    def zeros(self, count: int, dtype: Any) -> Any:
+        array = self.empty(count, dtype)
+        array.fill(0)
+        return array
+
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Bytes that are free on the card, and that it has."""
+        free, total = self._device.mem_info
+        return int(free) + int(self._pool.free_bytes()), int(total)
+
+    @contextlib.contextmanager
+    def _out_of_memory(self, wanted: int) -> Iterator[None]:
+        try:
+            yield
+        except self._cupy.cuda.memory.OutOfMemoryError:
+            free, total = self.memory
+            raise NetcliError(
+                f"card {self.number} has {free >> 20} MiB free of {total >> 20}, and {wanted >> 20} MiB more are wanted"
+            ) from None
+
+    def to_host(self, array: Any) -> Any:
+        return array.get(order="A", stream=self.stream)
+
+    def from_host(self, array: Any) -> Any:
+        there = self._cupy.empty_like(array)
+        self.write(there, array)
+        return there
+
+    def write(self, array: Any, value: Any) -> None:
+        # From memory that may be paged out, the copy is staged before the call returns, so that the value may change.
+        value = np.asarray(value, array.dtype)
+        if array.flags.c_contiguous and array.shape == value.shape:
+            there, here = array, np.ascontiguousarray(value)
+        elif array.ndim == 4 and array.shape == value.shape and array.transpose(0, 2, 3, 1).flags.c_contiguous:
+            there, here = array.transpose(0, 2, 3, 1), np.ascontiguousarray(value.transpose(0, 2, 3, 1))
+        else:
+            array[...] = self._cupy.asarray(value)
+            return
+        runtime = self._cupy.cuda.runtime
+        runtime.memcpyAsync(there.data.ptr, here.ctypes.data, here.nbytes, runtime.memcpyHostToDevice, self.stream.ptr)
+        if here.nbytes > 1 << 16:  # which may still be read behind the call
+            self.stream.synchronize()
+
+    def synchronize(self) -> None:
+        self.stream.synchronize()
+
+    # -- work
+
+    def function(self, file: str, name: str, options: tuple[str, ...]) -> Callable[..., None]:
+        kernel = self._module(file, options).get_function(name)
+
+        def call(blocks: int, threads: int, arguments: Any) -> None:
+            kernel((blocks,), (threads,), tuple(arguments))
+
+        return call
+
+    @functools.cache  # noqa: B019 (a card lives as long as the process)
+    def _module(self, file: str, options: tuple[str, ...]) -> Any:
+        return self._cupy.RawModule(code=source.text(file).code, options=("--std=c++17", *options))
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        with self._cupy.cuda.using_allocator(self._pool.malloc):
+            self.stream.begin_capture()
+            try:
+                work()
+            except BaseException:
+                with contextlib.suppress(Exception):  # the capture was broken by what is raised
+                    self.stream.end_capture()
+                raise
+            graph = self.stream.end_capture()
+        graph.upload(self.stream)
+        return functools.partial(graph.launch, self.stream)
+
+    @functools.cached_property
+    def _blas(self) -> tuple[Any, int]:
+        """CuPy's cuBLAS and a handle on the card's stream, with memory that it need not ask for."""
+        blas = importlib.import_module("cupy_backends.cuda.libs.cublas")
+        handle = int(blas.create())
+        blas.setStream(handle, self.stream.ptr)
+        self._blas_memory = self.empty(BLAS_WORKSPACE, np.uint8)
+        library = ctypes.CDLL(f"libcublas.so.{blas.getVersion(handle) // 10000}")  # which CuPy has loaded
+        status = library.cublasSetWorkspace_v2(
+            ctypes.c_void_p(handle), ctypes.c_void_p(self._blas_memory.data.ptr), ctypes.c_size_t(BLAS_WORKSPACE)
+        )
+        if status:
+            raise NetcliError(f"cuBLAS takes no workspace: status {status}")
+        return blas, handle
+
+    def gemm(self, a: Any, b: Any, c: Any, add: bool = False, bf16: bool = False) -> None:
+        if not c.flags.c_contiguous:
+            self.gemm(b.T, a.T, c.T, add, bf16)
+            return
+        blas, handle = self._blas
+        runtime = self._cupy.cuda.runtime
+        (m, k), n = a.shape, b.shape[1]
+        if c.dtype == np.float64:
+            real, compute = runtime.CUDA_R_64F, blas.CUBLAS_COMPUTE_64F
+        else:
+            real = runtime.CUDA_R_32F
+            compute = blas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else blas.CUBLAS_COMPUTE_32F
+        given, one, beta = real, _NUMBERS[c.dtype][1], _NUMBERS[c.dtype][int(add)]
+        if bf16:
+            a, b, given, compute = (
+                self._bfloat16(0, a),
+                self._bfloat16(1, b),
+                runtime.CUDA_R_16BF,
+                blas.CUBLAS_COMPUTE_32F,
+            )
+        # cuBLAS counts along columns first, so that it sees the transposes: c' = b' a'.
+        (along_b, step_b), (along_a, step_a) = (_order(each, blas) for each in (b, a))
+        blas.gemmEx(
+            handle, along_b, along_a, n, m, k, one.ctypes.data,
+            b.data.ptr, given, step_b, a.data.ptr, given, step_a,
+            beta.ctypes.data, c.data.ptr, real, n, compute, blas.CUBLAS_GEMM_DEFAULT,
+        )  # fmt: skip
+
+
+_NUMBERS = {np.dtype(dtype): (np.zeros(1, dtype), np.ones(1, dtype)) for dtype in (np.float32, np.float64)}
+
+
+def _order(matrix: Any, blas: Any) -> tuple[int, int]:
+    """Whether cuBLAS is to transpose what it sees, and the distance between its columns."""
+    if matrix.flags.c_contiguous:
+        return blas.CUBLAS_OP_N, max(1, matrix.shape[1])
+    return blas.CUBLAS_OP_T, max(1, matrix.shape[0])
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

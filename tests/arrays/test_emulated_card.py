@@ -1,0 +1,68 @@
+"""The emulated card refuses what CuPy refuses, and records as a card does."""
+
+import numpy as np
+import pytest
+
+from arrays.emulated.card import EmulatedCard
+from netcli.arrays.cuda.activation import Activation
+from netcli.arrays.ops import Ops
+from netcli.arrays.varying import Cell, Varying
+
+CARD = EmulatedCard()
+xp = CARD.xp
+
+
+def on_card(*values):
+    return CARD.from_host(np.array(values, np.float32))
+
+
+def test_arrays_of_the_host_are_not_mixed_in():
+    x = on_card(1, 2)
+    for wrong in (lambda: x + np.ones(2), lambda: np.ones(2) * x, lambda: xp.add(x, np.ones(2)), lambda: np.asarray(x)):
+        with pytest.raises(TypeError, match=r"NumPy|ufunc"):
+            wrong()
+    with pytest.raises(AttributeError, match="no nan_to_number"):
+        xp.nan_to_number(x)
+    assert CARD.to_host(x + np.float32(1)).tolist() == [2, 3]
+
+
+def test_what_is_recorded_is_done_when_it_is_replayed():
+    x, y = on_card(1, -2), on_card(0, 0)
+    relu = Activation(CARD, "relu", (2,), 0.0, np.float32)
+
+    def work():
+        relu.forward(x, y)
+        y[...] = y * 2 + xp.abs(x).sum()
+        x[...] += 1
+
+    replay = CARD.record(work)
+    assert CARD.to_host(y).tolist() == [0, 0]
+    assert CARD.to_host(x).tolist() == [1, -2]
+    replay()
+    assert CARD.to_host(y).tolist() == [5, 3]
+    replay()
+    assert CARD.to_host(y).tolist() == [7, 3]
+    assert CARD.to_host(x).tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("wrong", ["float(x.sum())", "CARD.empty(3, 'f4')", "CARD.to_host(x)", "CARD.write(x, 0)"])
+def test_what_a_card_cannot_record_is_refused(wrong):
+    x = on_card(1, 2)
+    with pytest.raises(RuntimeError, match="while a card records"):
+        CARD.record(lambda: eval(wrong, {"x": x, "CARD": CARD}))
+    assert float(x.sum()) == 3
+
+
+def test_an_op_is_served_by_the_card_s_body():
+    assert type(Ops(device=CARD).activation("elu", (3,), 1.0)).__module__ == "netcli.arrays.cuda.activation"
+
+
+def test_numbers_that_vary_are_read_from_the_card():
+    rate = Varying(0.5, device=CARD)
+    cell = Cell(CARD)
+    assert cell.array(rate) is rate.array
+    own = cell.array(0.25)
+    assert float(own) == 0.25
+    rate.value = 2
+    assert float(rate.array) == 2
+    assert (float(rate), int(rate)) == (2.0, 2)
