@@ -192,12 +192,8 @@ class Card(CudaDevice):
             compute = blas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else blas.CUBLAS_COMPUTE_32F
         given, one, beta = real, _NUMBERS[c.dtype][1], _NUMBERS[c.dtype][int(add)]
         if bf16:
-            a, b, given, compute = (
-                self._bfloat16(0, a),
-                self._bfloat16(1, b),
-                runtime.CUDA_R_16BF,
-                blas.CUBLAS_COMPUTE_32F,
-            )
+            a, b = self.bfloat16(0, a), self.bfloat16(1, b)
+            given, compute = runtime.CUDA_R_16BF, blas.CUBLAS_COMPUTE_32F
         # cuBLAS counts along columns first, so that it sees the transposes: c' = b' a'.
         (along_b, step_b), (along_a, step_a) = (_order(each, blas) for each in (b, a))
         blas.gemmEx(

@@ -12,7 +12,7 @@ from netcli.arrays.device import Device
 
 THREADS = 256  # of a block, unless a kernel asks for another number
 NULL = np.uint64(0)  # a pointer to nothing
-WIDE = 2**31  # items from which on their numbers take 64 bits
+WIDE = 2**30  # items from which on their numbers take 64 bits: a loop's last step goes beyond them by a grid
 
 
 class Kernel:
@@ -51,6 +51,7 @@ class CudaDevice(Device):
     def __init__(self) -> None:
         self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}
         self._work: dict[Any, Any] = {}
+        self._outgrown: list[Any] = []  # what is recorded still works in it
 
     def kernel(
         self, file: str, name: str, dtype: Any, *, items: int = 0, rows: int = 0, threads: int = THREADS, wide: int = 0
@@ -83,6 +84,8 @@ class CudaDevice(Device):
         """Memory that all who name the same use have in turn: `count` items, whatever they hold."""
         memory = self._work.get(use)
         if memory is None or memory.size < count or memory.dtype != dtype:
+            if memory is not None:
+                self._outgrown.append(memory)
             self._work[use] = memory = self.empty(count, dtype)
         return memory[:count]
 

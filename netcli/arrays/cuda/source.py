@@ -81,7 +81,7 @@ def _parameter(declaration: str) -> Parameter:
 
 
 def options(dtype: Any, wide: bool) -> tuple[str, ...]:
-    """What the compiler is told; wide: there are 2**31 items or more."""
+    """What the compiler is told; wide: items are so many that their numbers take 64 bits."""
     real = {"f4": "float", "f8": "double"}[np.dtype(dtype).str[1:]]
     return (f"-DREAL={real}", f"-DINDEX={'long long' if wide else 'int'}")
 
