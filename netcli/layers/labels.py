@@ -14,6 +14,8 @@ from netcli.blob import Blob
 from netcli.errors import DataError, ShapeError
 from netcli.layers.base import Layer
 
+COMPARED = 1 << 26  # comparisons at a time in `counts`, each a byte
+
 
 def label_shape(layer: Layer, bottom: Sequence[Blob], axis: int) -> Shape:
     """The shape of bottom 0 with 1 at `axis`, the classes; raises ShapeError unless bottom 1 has as many labels."""
@@ -90,6 +92,8 @@ def counts(layer: Layer, index: Any, mask: Any, limit: int) -> Any:
     xp = layer.xp
     if layer.context.device is CPU:
         return xp.bincount(index[mask], minlength=limit)
-    # CuPy's would wait for the card.
-    ordered = xp.sort(xp.where(mask, index, limit).reshape(-1))
-    return xp.diff(xp.searchsorted(ordered, xp.arange(limit + 1)))
+    # CuPy's would wait for the card.  Some numbers at a time, since each is compared with all of the index.
+    index, mask = index.reshape(-1), mask.reshape(-1)
+    step = max(1, COMPARED // max(1, index.size))
+    parts = [xp.arange(first, min(first + step, limit))[:, None] for first in range(0, limit, step)]
+    return xp.concatenate([((index == part) & mask).sum(axis=1) for part in parts])

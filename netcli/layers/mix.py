@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from netcli.arrays import random
+from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
@@ -21,6 +22,14 @@ from netcli.layers.labels import one_label_each, whole_numbers
 
 MOST = 1000  # of alpha; the share is 1/2 nearly always then
 BLOCKS = 2  # of random words for each image: 4 for what is done, the others for the share
+
+
+class Draw(NamedTuple):
+    """What is done to an image: mixed with `other`, of itself stays `share`, in all of it or but for rows, columns."""
+
+    other: int
+    share: float = 1.0
+    cut: tuple[slice, slice] | None = None
 
 
 @layer("Mix", param="mix_param")
@@ -68,38 +77,77 @@ class Mix(Layer):
         x, y, q = bottom[0].data, top[0].data, top[1].data
         classes = self.p.num_classes
         labels, _ = whole_numbers(self, bottom[1].data, classes, f"num_classes of '{self.name}'")
-        labels = labels.reshape(-1)
+        draws = self._draws(x.shape)
         y[...] = x
-        q[...] = 0
-        count = len(x)
-        mixes = self.train and count > 1 and (self.p.mixup_alpha or self.p.cutmix_alpha)
-        key = self.context.seed, f"mix {self.name}", int(self.context.passes)
-        words = random.words(*key, 0, count, BLOCKS) if mixes else ()
-        for i in range(count):
-            share, other = 1.0, i
-            if mixes and float(random.unit(words[i][0])) < self.p.prob:
-                other = (i + 1 + int(random.below(words[i][1], count - 1))) % count
-                share = self._mix(x, y, i, other, words[i])
-            q[i, labels[i]] += share
-            q[i, labels[other]] += 1 - share
+        if self.context.device is CPU:
+            _mix(draws, x, labels.reshape(-1), y, q)
+        else:
+            _mix_at_once(self.context.device, draws, x, labels.reshape(-1), y, q)
 
-    def _mix(self, x: Any, y: Any, i: int, j: int, words: Any) -> float:
-        """Mix image j into y_i; returns what is left of image i."""
+    def _draws(self, shape: Shape) -> list[Draw]:
+        """What is done to each image of a batch."""
+        count, _, height, width = shape
+        draws = [Draw(i) for i in range(count)]
+        if not (self.train and count > 1 and (self.p.mixup_alpha or self.p.cutmix_alpha)):
+            return draws
         both = self.p.mixup_alpha and self.p.cutmix_alpha
-        cuts = float(random.unit(words[2])) < self.p.cutmix_prob if both else bool(self.p.cutmix_alpha)
-        if not cuts:
-            share = float(np.float32(beta(self.p.mixup_alpha, words[4:])))
-            y[i] *= share
-            y[i] += np.dtype(self.dtype).type(1 - share) * x[j]
-            return share
-        share = beta(self.p.cutmix_alpha, words[4:])
-        height, width = x.shape[2:]
-        rows, columns = rectangle(math.sqrt(1 - share), words[3], height, width)
-        y[i, :, rows, columns] = x[j, :, rows, columns]
-        return 1.0 - float((rows.stop - rows.start) * (columns.stop - columns.start) / (height * width))
+        key = self.context.seed, f"mix {self.name}", int(self.context.passes)
+        for i, words in enumerate(random.words(*key, 0, count, BLOCKS)):
+            if float(random.unit(words[0])) >= self.p.prob:
+                continue
+            other = (i + 1 + int(random.below(words[1], count - 1))) % count
+            cuts = float(random.unit(words[2])) < self.p.cutmix_prob if both else bool(self.p.cutmix_alpha)
+            if not cuts:
+                draws[i] = Draw(other, float(np.float32(beta(self.p.mixup_alpha, words[4:]))))
+                continue
+            share = beta(self.p.cutmix_alpha, words[4:])
+            rows, columns = rectangle(math.sqrt(1 - share), words[3], height, width)
+            area = float((rows.stop - rows.start) * (columns.stop - columns.start) / (height * width))
+            draws[i] = Draw(other, 1.0 - area, (rows, columns))
+        return draws
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Images and labels have no gradient."""
+
+
+def _mix(draws: Sequence[Draw], x: Any, labels: Any, y: Any, q: Any) -> None:
+    """Do it to y, which is x; image by image, so that those that stay cost nothing."""
+    q[...] = 0
+    for i, (other, share, cut) in enumerate(draws):
+        if cut is not None:
+            rows, columns = cut
+            y[i, :, rows, columns] = x[other, :, rows, columns]
+        elif other != i:
+            y[i] *= share
+            y[i] += x.dtype.type(1 - share) * x[other]
+        q[i, labels[i]] += share
+        q[i, labels[other]] += 1 - share
+
+
+def _mix_at_once(device: Device, draws: Sequence[Draw], x: Any, labels: Any, y: Any, q: Any) -> None:
+    """The same numbers on a card, for all images together."""
+    xp = device.xp
+
+    def column(values: Sequence[Any], dtype: Any) -> Any:
+        return device.from_host(np.array(values, dtype).reshape(-1, 1, 1, 1))
+
+    other = column([draw.other for draw in draws], np.intp)
+    share, rest = (column([each(draw.share) for draw in draws], x.dtype) for each in (float, lambda share: 1 - share))
+    blends = column([draw.cut is None and draw.other != i for i, draw in enumerate(draws)], np.bool_)
+    second = x[other.reshape(-1)]
+    xp.copyto(y, x * share + rest * second, where=blends)
+    nothing = slice(0, 0)
+    rows, columns = ([(draw.cut or (nothing, nothing))[axis] for draw in draws] for axis in (0, 1))
+    inside = None
+    for parts, places in ((rows, xp.arange(x.shape[2])[:, None]), (columns, xp.arange(x.shape[3]))):
+        first, last = (column([getattr(part, end) for part in parts], np.intp) for end in ("start", "stop"))
+        is_in = (places >= first) & (places < last)
+        inside = is_in if inside is None else inside & is_in
+    xp.copyto(y, second, where=inside)
+    classes = xp.arange(q.shape[1])
+    share, rest = share.reshape(-1, 1), rest.reshape(-1, 1)
+    q[...] = (labels[:, None] == classes) * share
+    q += (labels[other.reshape(-1)][:, None] == classes) * rest
 
 
 def rectangle(side: float, word: Any, height: int, width: int) -> tuple[slice, slice]:

@@ -10,13 +10,13 @@ LABELS = np.arange(6) % 4
 SHAPE = (6, 3, 8, 10)
 
 
-def run(inside, phase="TRAIN", seed=1, passes=0, labels=LABELS):
+def run(inside, phase="TRAIN", seed=1, passes=0, labels=LABELS, engine="plain"):
     """Images whose values tell them apart, mixed: (images, mixed images, shares)."""
     case = Case(
         "mix", f"type: 'Mix' mix_param {{ num_classes: 4 {inside} }}", (SHAPE, labels), tops=2, phase=phase, seed=seed
     )
     x = np.broadcast_to(np.float32(10.0 ** np.arange(6)).reshape(6, 1, 1, 1), SHAPE).copy()
-    made = Run(case, [x, labels])
+    made = Run(case, [x, labels], np.float32, engine=engine)
     made.layer.context.passes.value = passes
     y, q = (each.copy() for each in made.forward())
     return x, y, q
@@ -106,6 +106,15 @@ def test_rectangles_stay_inside():
             assert 0 <= rows.start <= rows.stop <= 8
             assert 0 <= columns.start <= columns.stop <= 10
             assert rows.stop - rows.start <= round(8 * side)
+
+
+@pytest.mark.parametrize("inside", ["mixup_alpha: 1", "cutmix_alpha: 1", "mixup_alpha: 0.4 cutmix_alpha: 1 prob: 0.7"])
+def test_on_a_card_the_same_numbers(inside):
+    for passes in range(4):
+        _, *got = run(inside, passes=passes, engine="card")
+        _, *want = run(inside, passes=passes)
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_a_batch_of_one_is_left():
