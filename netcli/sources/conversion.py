@@ -27,7 +27,7 @@ from netcli.sources.ordered import in_blocks
 from netcli.sources.processes import in_processes
 
 CHUNK = 16  # images that a thread takes at a time
-TRIED = 32  # images that tell how long one takes
+TRIED = 8  # images that tell how long one takes
 SMALL = 300e-6  # seconds; threads that make faster ones wait for Python's lock more than they win
 SHORT = 0.5  # seconds of work that other processes are not started for
 MOST = 64  # images that a process takes at a time,
