@@ -50,10 +50,17 @@ class Reordered:
             self._there(flat, memory)
         return memory
 
-    def put(self, memory: Any, flat: Any) -> None:
-        """Bring back what was written to `memory`."""
+    def copy(self, flat: Any, memory: Any) -> None:
+        """Put it in the other order into memory of the caller's."""
         if self.is_needed:
-            self._back(memory, flat)
+            self._there(flat, memory)
+        else:
+            memory[...] = flat
+
+    def put(self, memory: Any, flat: Any, add: bool = False) -> None:
+        """Bring back what was written to `memory`; add: more of it, where `memory` is not the array itself."""
+        if self.is_needed:
+            self._back(memory, flat, add)
 
 
 def caffe_order(card: CudaDevice, use: str, shape: Shape, dtype: Any) -> Reordered:
