@@ -18,6 +18,8 @@ class Device:
     """
 
     name = "cpu"
+    records = False  # whether it has `record`
+    refusals: tuple[type[Exception], ...] = ()  # what `record` raises where work can't be recorded
     xp: Any = np
     rooms: ClassVar[frozenset[str]] = frozenset({"onednn", "compiled", "plain"})
 
@@ -54,12 +56,12 @@ class Device:
         """c = a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is."""
         np.matmul(a, b, out=c)
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
-        """Do nothing of the work, and return what does all of it each time it is called; None: a device that can't.
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Do nothing of the work, and return what does all of it each time it is called; see arrays/replay.py.
 
-        The work takes no memory, reads nothing back and brings nothing from the host, or a fault is raised.
+        Work that takes memory for good, reads something back or brings something from the host raises a refusal.
         """
-        return None
+        raise NotImplementedError
 
     def usable_by_kernels(self, array: Any) -> bool:
         """Whether compiled kernels take the memory of an array as it is."""

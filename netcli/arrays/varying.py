@@ -1,6 +1,6 @@
 """Numbers that change from one iteration to the next, while what is done with them stays the same.
 
-On a card an iteration is recorded once and replayed (Note [Replay] in net/replay.py), so that a kernel reads such a
+On a card an iteration is recorded once and replayed (Note [Replay] in replay.py), so that a kernel reads such a
 number from the card's memory, where it is set before each replay.
 """
 

@@ -109,9 +109,10 @@ class Net:
             self.learnable: list[Parameter]
             self.learnable, shared = frame.share(shared_with.layers if shared_with else ())
             self._backward = frame.plan_backward(force)
-            self._passes = Passes(self.context, self.layers, self._documents, self.tops, self._loss_weights)
-            self._arena: Any = None
             self._share = keep_blobs is not True
+            weights_of = self._loss_weights
+            self._passes = Passes(self.context, self.layers, self._documents, self.tops, weights_of, self._share)
+            self._arena: Any = None
             self._division = Division(self.layers, self.bottoms, self.tops, self._backward)
             self._wants_forward = False
             if self._share:
@@ -198,6 +199,9 @@ class Net:
             raise ValueError("this net was built with gradients=False")
         if self._wants_forward:
             raise ValueError("a backward wants a forward before it: the last one was that of joined layers")
+        if start is None and end == 0 and self.keep_blobs is not True:
+            self._passes.whole_backward()
+            return
         start = len(self.layers) - 1 if start is None else start
         if self.keep_blobs is not True:
             self._passes.begin_backward(start, end)
@@ -310,6 +314,7 @@ class Net:
 
     def parameters_changed(self) -> None:
         """Somebody has written to parameters of a net that was told that they stay."""
+        self._passes.forget()
         for layer in self.layers:
             layer.parameters_changed()
 

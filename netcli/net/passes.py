@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from netcli.arrays.device import CPU
 from netcli.arrays.late import Late
+from netcli.arrays.replay import Replay
 from netcli.blob import Blob
 from netcli.errors import NetcliError
 from netcli.layers.base import Context, Layer
 from netcli.net.graph import placed
 from netcli.net.joining import Run
 from netcli.prototxt.lines import Document
+
+log = logging.getLogger("netcli")
 
 
 class Passes:
@@ -23,6 +27,8 @@ class Passes:
     context       the layers'
     documents     LayerParameter of each layer, by which a fault finds its place
     loss_weights  of each layer's tops
+
+    replays       whether passes through all layers may be replayed: nobody looks at blobs between layers
 
     losses     (number of the layer, blob, weight) of each blob that counts in the loss
     unwritten  blobs whose diffs are read in a backward pass and written by nobody
@@ -35,6 +41,7 @@ class Passes:
         documents: Sequence[Document],
         tops: Sequence[Sequence[Blob]],
         loss_weights: Sequence[Sequence[float]],
+        replays: bool,
     ) -> None:
         self._context, self._layers, self._documents = context, layers, documents
         # the loss of the last pass, on a card, without axes
@@ -46,6 +53,9 @@ class Passes:
             if weight != 0
         ]
         self.unwritten: list[Blob] = []
+        self._host = [i for i, layer in enumerate(layers) if not layer.replays]  # what stays outside of recordings
+        self._replays = replays and context.device.records
+        self._replay_forward = self._replay_backward = Replay(context.device, "the net")
 
     def lay_out(self, runs: Sequence[Run]) -> None:
         """Take what is done for each layer, for the present shapes; also while a forward is under way."""
@@ -63,16 +73,51 @@ class Passes:
             (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
             for layer, run in zip(self._layers, runs, strict=True)
         ]
+        self._lay_out_replays(runs)
+
+    def _lay_out_replays(self, runs: Sequence[Run]) -> None:
+        """Forget what was recorded, for arrays may lie elsewhere."""
+        if not self._replays:
+            return
+        for i in self._host:
+            if runs[i].bottoms and (runs[i].forward or runs[i].backward.runs):
+                layer = self._layers[i]
+                log.info("layer '%s' (%s) runs on the host too, so that no pass is replayed", layer.name, layer.type)
+                self._replays = False
+                return
+        blobs = {
+            id(b.diff_buffer): b
+            for run, layer in zip(runs, self._layers, strict=True)
+            for b in (*run.bottoms, *run.tops, *layer.blobs)
+        }
+        buffers = [blob.diff_buffer for blob in blobs.values()]
+        self._replay_forward = Replay(self._context.device, "the forward pass")
+        self._replay_backward = Replay(self._context.device, "the backward pass", buffers)
 
     def forward(self, start: int, stop: int, follow: Callable[[int, int], None]) -> None:
         """Run layers `start` to `stop` - 1.
 
         follow: called with i and stop where layer i has given a top another shape
         """
-        i = start
+        if self._replays and start == 0 and stop == len(self._layers):
+            self._run(self._host, stop, follow)
+            rest = [i for i in range(stop) if i not in self._host]
+
+            def work() -> None:
+                self._run(rest, stop, follow)
+                self._weigh(start, stop)
+
+            self._replay_forward(work)
+            return
+        self._run(range(start, stop), stop, follow)
+        if self._total is not None:
+            self._weigh(start, stop)
+
+    def _run(self, numbers: Iterable[int], stop: int, follow: Callable[[int, int], None]) -> None:
+        i = 0
         try:
             with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
-                for i in range(start, stop):
+                for i in numbers:
                     step = self._forward[i]
                     if step is None:
                         continue
@@ -85,8 +130,6 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
-        if self._total is not None:
-            self._weigh(start, stop)
 
     def loss(self, start: int, stop: int) -> float:
         """The part that layers `start` to `stop` - 1 had in the last pass's loss; on a card that of all that ran.
@@ -123,6 +166,24 @@ class Passes:
     def _look(self) -> None:
         """Raise what the layers found wrong on a card, see Note [Doubts]."""
         self._context.doubts.look(lambda layer: placed(self._documents[self._layers.index(layer)]))
+
+    def whole_backward(self) -> None:
+        """Begin and run the whole backward pass."""
+        last = len(self._layers) - 1
+
+        def work() -> None:
+            self.begin_backward(last, 0)
+            self.backward(last, 0)
+
+        if self._replays:
+            self._replay_backward(work)
+        else:
+            work()
+
+    def forget(self) -> None:
+        """What was made of the parameters is no longer right: what is recorded makes it no more."""
+        self._replay_forward.forget()
+        self._replay_backward.forget()
 
     def begin_backward(self, start: int, end: int) -> None:
         """Put the weights of the losses of layers `start` down to `end` where their gradients begin, and zeros."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from netcli.arrays.device import CPU
 from netcli.arrays.ops import Ops
+from netcli.arrays.replay import Replay
 from netcli.arrays.varying import Varying
 from netcli.errors import NetcliError, SnapshotError
 from netcli.solvers import clip, lr_policy, regularise
@@ -70,6 +71,7 @@ class Solver:
         self._scale = Varying(1.0, device=self.device)
         dtype = self.parameters[0].blob.dtype if self.parameters else np.float32
         self._norm = ops.norm([p.blob.shape for p in self.parameters], dtype)
+        self._replay = Replay(self.device, "the solver's step", [p.blob.diff_buffer for p in self.parameters])
         self._last_norm: Any = None  # where the last update looked at it
 
     def check(self, param: Any) -> None:
@@ -94,7 +96,7 @@ class Solver:
     def update(self, iteration: int) -> None:
         """Change the weights by the gradients that have been summed in their diffs."""
         self.set_rate(iteration)
-        self.step()
+        self._replay(self.step)
 
     def set_rate(self, iteration: int) -> None:
         """Let `step` be that of an iteration: all in it that is not the same each time."""
@@ -139,6 +141,7 @@ class Solver:
         for mine, theirs in zip(self._history, arrays, strict=True):
             self.device.write(mine, np.asarray(theirs.reshape(mine.shape), mine.dtype))
         self._idle = self._find_idle()
+        self._replay.forget()
 
     def _find_idle(self) -> list[bool]:
         """The parameters that an update leaves as they are: frozen layers cost nothing."""

@@ -42,32 +42,44 @@ class Golden:
         self.top = {name: Blob(device=ops.device) for name in self.message.top}
         self.layer.setup(list(self.bottom.values()), list(self.top.values()))
         self.layer.reshape(list(self.bottom.values()), list(self.top.values()))
+        assert [blob.shape for blob in self.layer.blobs] == [value.shape for value in self.of("param").values()]
+        self.bring()
+
+    def bring(self):
         for name, value in self.inputs.items():
             self.bottom[name].set_data(value)
-        assert [blob.shape for blob in self.layer.blobs] == [value.shape for value in self.of("param").values()]
         for blob, value in zip(self.layer.blobs, self.of("param").values(), strict=True):
             blob.set_data(value)
 
     def forward(self):
         self.layer.forward(list(self.bottom.values()), list(self.top.values()))
+
+    def check_forward(self):
         for name in self.of("top"):
             self.compare("top", name, self.top[name].host_data())
         for index in self.of("param_after"):
             self.compare("param_after", index, self.layer.blobs[int(index)].host_data())
 
-    def backward(self):
+    def bring_diffs(self):
         for name, value in self.of("topdiff").items():
             self.top[name].device.write(self.top[name].diff, value)
+
+    def backward(self):
         self.layer.top_has_gradient = [name in self.of("topdiff") for name in self.top]
         for blob in self.layer.blobs:
             blob.clear_diff()
+        self.layer.backward(list(self.top.values()), self.wanted(), list(self.bottom.values()))
+
+    def wanted(self):
         none = self.layer.no_gradient
         count = len(self.bottom)
         without = set(range(count)) if none is None else {index % count for index in none}
         diffs = self.of("bottomdiff")
-        wanted = [name in diffs and index not in without for index, name in enumerate(self.bottom)]
-        self.layer.backward(list(self.top.values()), wanted, list(self.bottom.values()))
-        for name, is_wanted in zip(self.bottom, wanted, strict=True):
+        return [name in diffs and index not in without for index, name in enumerate(self.bottom)]
+
+    def check_backward(self):
+        diffs = self.of("bottomdiff")
+        for name, is_wanted in zip(self.bottom, self.wanted(), strict=True):
             if is_wanted:
                 self.compare("bottomdiff", name, self.bottom[name].host_diff())
             elif name in diffs:
@@ -93,8 +105,31 @@ def test_golden(name, ops):
         pytest.skip(f"layer type {golden.message.type} is not in netcli yet")
     golden.set_up(ops)
     golden.forward()
+    golden.check_forward()
     if golden.of("topdiff"):
+        golden.bring_diffs()
         golden.backward()
+        golden.check_backward()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.npz")))
+def test_golden_replayed(name):
+    golden = Golden(name)
+    if golden.message.type not in layer_types():
+        pytest.skip(f"layer type {golden.message.type} is not in netcli yet")
+    golden.set_up(OPS["card"])
+    if not golden.layer.replays or golden.layer.carried():
+        pytest.skip("this layer is never recorded, or goes on from pass to pass")
+    checks = [(golden.bring, golden.forward, golden.check_forward)]
+    if golden.of("topdiff"):
+        checks.append((golden.bring_diffs, golden.backward, golden.check_backward))
+    for bring, work, check in checks:
+        bring()
+        work()
+        replay = OPS["card"].device.record(work)
+        bring()
+        replay()
+        check()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.npz")))

@@ -90,6 +90,38 @@ def test_lenet_is_that_of_the_cpu(lenet):
     assert_same(trained(lenet, CardOps()), trained(lenet, Ops("plain")))
 
 
+@pytest.mark.parametrize(("more", "kinds"), [("", 3), ("iter_size: 2", 5), ("clip_gradients: 0.5 type: 'Adam'", 3)])
+def test_iterations_are_recorded_and_replayed(project, more, kinds):
+    """Of twelve iterations two are asked for; with iter_size the second backward of each adds, and is another."""
+    project.write(f"{NO_TESTS} {more}")
+    ops = CardOps()
+    before = ops.device.replayed
+    run = trained(project, ops)
+    look = 1  # at the loss behind the last iteration
+    assert ops.device.replayed - before == {3: 3 * 10 + look, 5: 22 + 3 * 10 + look}[kinds]
+    assert_same(run, trained(project, Ops("plain")))
+
+
+def test_tests_between_are_replayed_too(project):
+    assert_same(trained(project, CardOps()), trained(project, Ops("plain")))
+
+
+def test_a_net_that_cannot_be_recorded_says_so_once(project, monkeypatch, caplog):
+    ops = CardOps()
+
+    def refuse(work):
+        raise ops.device.refusals[0]("a value is read while a card records\nand more")
+
+    monkeypatch.setattr(ops.device, "record", refuse, raising=False)
+    project.write(NO_TESTS)
+    assert_same(trained(project, ops), trained(project, Ops("plain")))
+    told = [record.message for record in caplog.records if "recorded" in record.message]
+    assert told == [
+        f"{what} can't be recorded, and is asked for anew each time: a value is read while a card records"
+        for what in ("the forward pass", "the backward pass", "the solver's step")
+    ]
+
+
 @pytest.mark.parametrize("first_on_card", [True, False])
 def test_a_snapshot_of_one_is_gone_on_from_by_the_other(lenet, first_on_card):
     first, then = (CardOps(), Ops("plain")) if first_on_card else (Ops("plain"), CardOps())

@@ -75,7 +75,9 @@ class Card(CudaDevice):
         self.stream = self._cupy.cuda.Stream(non_blocking=True)
         self.stream.use()
         self._pool = self._cupy.cuda.MemoryPool()
+        self._recorded_pool = self._cupy.cuda.MemoryPool()
         self._cupy.cuda.set_allocator(self._pool.malloc)
+        self.refusals = (runtime.CUDARuntimeError, self._cupy.cuda.driver.CUDADriverError)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -151,7 +153,8 @@ class Card(CudaDevice):
         return self._cupy.RawModule(code=source.text(file).code, options=("--std=c++17", *options))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        with self._cupy.cuda.using_allocator(self._pool.malloc):
+        # What the work takes and gives back while it is recorded lies in memory that nobody else gets later.
+        with self._cupy.cuda.using_allocator(self._recorded_pool.malloc):
             self.stream.begin_capture()
             try:
                 work()

@@ -43,6 +43,7 @@ class CudaDevice(Device):
     """
 
     name = "gpu"
+    records = True
     rooms: ClassVar[frozenset[str]] = frozenset({"cudnn", "cuda"})
     tf32 = False
     deterministic = False

@@ -59,6 +59,8 @@ class EmulatedCard(CudaDevice):
 
     xp = xp
     processors = 2
+    replayed = 0  # recordings, in all
+    refusals = (xp.RefusedError,)
 
     def function(self, file, name, options):
         launcher = getattr(library(file, options), f"launch_{name}")
@@ -124,6 +126,7 @@ class EmulatedCard(CudaDevice):
             xp.recording.steps = None
 
         def replay():
+            self.replayed += 1
             for step in steps:
                 step()
 

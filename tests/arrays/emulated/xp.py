@@ -15,8 +15,12 @@ _split = _lines.index("# ndarray")
 FUNCTIONS = frozenset(_lines[1:_split])
 METHODS = frozenset(_lines[_split + 1 :])
 VALUES = {"newaxis": None, "inf": np.inf, "nan": np.nan, "pi": np.pi, "e": np.e}
-CHANGING = {"fill", "sort", "partition", "put", "copyto"}  # in place
+CHANGING = {"fill", "sort", "partition", "put"}  # methods, in place
 FROM_HOST = {"array", "asarray", "ascontiguousarray", "asfortranarray", "asanyarray"}
+
+
+class RefusedError(Exception):
+    """What a card can't record."""
 
 
 class Recording:
@@ -41,7 +45,7 @@ class Recording:
 
     def refuse(self, what):
         if self.steps is not None:
-            raise RuntimeError(f"{what} while a card records")
+            raise RefusedError(f"{what} while a card records")
 
 
 recording = Recording()
@@ -103,7 +107,8 @@ def _function(call, from_host=False):
         given = args if brings else [_unwrapped(each) for each in args]
         out = options.get("out")
         options = {name: _unwrapped(value) for name, value in options.items()}
-        if out is not None or getattr(call, "__name__", "") in CHANGING:
+        is_method = isinstance(getattr(call, "__self__", None), np.ndarray)
+        if out is not None or call is np.copyto or (is_method and call.__name__ in CHANGING):
             recording.do(lambda: call(*given, **options))
             return out
         result = _wrapped(call(*given, **options))
