@@ -68,6 +68,7 @@ class Call:
         self._flats: list[Any] = []
         self._before: list[tuple[Any, Any]] = []  # (target, source) to be copied
         self._behind: list[tuple[Any, Any]] = []
+        self._stand_ins: dict[int, tuple[Any, Any]] = {}  # by the number of the port, once it had one
 
     def run(self, arrays: tuple[Any, ...], *numbers: Any) -> Any:
         """Call the kernel; returns what it returns."""
@@ -82,14 +83,16 @@ class Call:
 
     def _bind(self, arrays: tuple[Any, ...]) -> None:
         self._arrays, self._flats, self._before, self._behind = (), [], [], []
-        for port, array in zip(self._ports, arrays, strict=True):
+        for number, (port, array) in enumerate(zip(self._ports, arrays, strict=True)):
             if array is None and port.optional:
                 self._flats.append(None)
                 continue
             port.check(array)
             flat = port.flat(array)
             if flat is None:
-                flat, whole = port.stand_in()
+                if number not in self._stand_ins:
+                    self._stand_ins[number] = port.stand_in()
+                flat, whole = self._stand_ins[number]
                 if port.is_read:
                     self._before.append((whole, array))
                 if port.is_written:
