@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from google.protobuf import text_format
 from PIL import Image
 
+from netcli.arrays.ops import Ops
 from netcli.blob import Blob
 from netcli.layers.base import TEST, TRAIN, Context, Layer, check_arity
 from netcli.layers.registry import layer_class
@@ -53,13 +55,24 @@ def make_list(folder: Path, images: Any, name: str = "list.txt") -> str:
 class DataRun:
     """A data layer set up from prototxt text, by the verbs a net uses."""
 
-    def __init__(self, prototxt: str, *, train: bool = True, tops: int = 2, seed: int = 0, folder: Any = None) -> None:
+    def __init__(
+        self,
+        prototxt: str,
+        *,
+        train: bool = True,
+        tops: int = 2,
+        seed: int = 0,
+        folder: Any = None,
+        ops: Ops | None = None,
+    ) -> None:
         message = text_format.Parse(f"name: 'L' {prototxt}", schema.LayerParameter())
         cls = layer_class(message.type)
         check_arity(cls, 0, tops)
-        context = Context(phase=TRAIN if train else TEST, seed=seed, folder=None if folder is None else str(folder))
+        context = Context(TRAIN if train else TEST, seed=seed, folder=None if folder is None else str(folder))
+        if ops is not None:
+            context = replace(context, ops=ops)
         self.layer: Layer = cls(message, context)
-        self.top = [Blob() for _ in range(tops)]
+        self.top = [Blob(device=context.device) for _ in range(tops)]
         try:
             self.layer.setup([], self.top)
             self.layer.reshape([], self.top)
@@ -69,7 +82,7 @@ class DataRun:
 
     def forward(self) -> list[Any]:
         self.layer.forward([], self.top)
-        return [blob.data.copy() for blob in self.top]
+        return [blob.host_data().copy() for blob in self.top]
 
     def labels(self) -> list[int]:
         return [int(label) for label in self.forward()[1]]

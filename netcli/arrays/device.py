@@ -10,6 +10,10 @@ import numpy as np
 ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads whole
 
 
+def done() -> None:
+    """What has nothing to wait for."""
+
+
 class Device:
     """The CPU, and what every other device answers.
 
@@ -48,6 +52,15 @@ class Device:
     def write(self, array: Any, value: Any) -> None:
         """Put a number or NumPy's array of the same shape and type into an array, in turn with what else is done."""
         array[...] = value
+
+    def host_memory(self, count: int, dtype: Any) -> Any:
+        """A flat array of NumPy's for what is to be sent here; its content is whatever was there."""
+        return Device.empty(self, count, dtype)
+
+    def send(self, array: Any, values: Any) -> Callable[[], None]:
+        """As `write`, without waiting: `values` stay as they are until what is returned has been called and is done."""
+        self.write(array, values)
+        return done
 
     def synchronize(self) -> None:
         """Wait until all that was asked for is done: here it is."""

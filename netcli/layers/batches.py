@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of, size_text, view
 from netcli.arrays.threads import data_threads, thread_count
 from netcli.augment.transform import Transform
@@ -37,7 +36,8 @@ class BatchLayer(Layer):
     A subclass gives `open_source` and, where they differ, `skip` and `make_transform`.
 
     Batches are made ahead in a thread that fetches what is stored; the records of one are decoded and transformed by
-    `threads` of its message, or as many as compute.  A large batch becomes the top's memory, a small one is copied.
+    `threads` of its message, or as many as compute.  A large batch becomes the top's memory, a small one is copied; to
+    a card it is sent, and filled anew when it has arrived.
 
     Record i of the run is record (skip + i) mod n of a source of n.  The batch takes the shape of its first
     record, so that with a batch of one the images may vary in size.
@@ -65,6 +65,7 @@ class BatchLayer(Layer):
         super().__init__(param, context)
         self.batch_size: int = self.p.batch_size
         self._open = ExitStack()
+        self._free: deque[Batch] = deque()
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._tops = len(top)
@@ -82,7 +83,6 @@ class BatchLayer(Layer):
                 )
         self.source = self.records()
         self._first = self.skip(len(self.source))
-        self._free: deque[Batch] = deque()
         self._given: Batch | None = None  # the one that is the tops' memory
         workers = self._workers()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli decode") if workers > 1 else None
@@ -163,7 +163,7 @@ class BatchLayer(Layer):
             self._given = batch
         else:
             self._given = None  # the memory of one that was given stays the top's: it may be what is copied to
-            top[0].set_data(batch.data)
+            batch.sent = top[0].device.send(top[0].data, batch.data)
             self._free.append(batch)
         if len(top) > 1:
             top[1].set_data(batch.labels)
@@ -197,6 +197,8 @@ class BatchLayer(Layer):
 
     def close(self) -> None:
         self._open.close()
+        for batch in self._free:
+            batch.sent()
 
     def epoch(self) -> int:
         """How often the source has been begun anew."""
@@ -252,9 +254,10 @@ class BatchLayer(Layer):
         shape = (self.batch_size, *shape)
         while self._free:
             batch = self._free.popleft()
+            batch.sent()
             if batch.data.shape == shape:
                 return batch
-        flat = CPU.empty(count_of(shape), self.dtype)
+        flat = self.context.device.host_memory(count_of(shape), self.dtype)
         return Batch(flat, view(flat, shape, True), np.empty(self.batch_size, self.dtype))
 
     # -- in any thread

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from netcli.arrays.device import done
 from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction
 
@@ -32,11 +34,15 @@ class Source(Protocol):
 
 @dataclass
 class Batch:
-    """Images (N, C, H, W), channels-last in `flat`, and labels (N,)."""
+    """Images (N, C, H, W), channels-last in `flat`, and labels (N,).
+
+    sent: to be called before the images are changed
+    """
 
     flat: Any
     data: Any
     labels: Any
+    sent: Callable[[], None] = done
 
 
 class Record(NamedTuple):

@@ -122,6 +122,26 @@ class Card(CudaDevice):
 
     def write(self, array: Any, value: Any) -> None:
         # From memory that may be paged out, the copy is staged before the call returns, so that the value may change.
+        here = self._copy(array, value)
+        if here is not None and here.nbytes > 1 << 16:  # which may still be read behind the call
+            self.stream.synchronize()
+
+    def host_memory(self, count: int, dtype: Any) -> Any:
+        size = np.dtype(dtype).itemsize * count
+        return np.ndarray(count, dtype, self._cupy.cuda.alloc_pinned_memory(max(1, size)))
+
+    def send(self, array: Any, values: Any) -> Callable[[], None]:
+        here = self._copy(array, values)
+        event = self._cupy.cuda.Event(disable_timing=True)
+        event.record(self.stream)
+
+        def wait(_held: Any = here) -> None:
+            event.synchronize()
+
+        return wait
+
+    def _copy(self, array: Any, value: Any) -> Any:
+        """Begin to copy, and return what is read meanwhile, or None."""
         value = np.asarray(value, array.dtype)
         if array.flags.c_contiguous and array.shape == value.shape:
             there, here = array, np.ascontiguousarray(value)
@@ -129,11 +149,10 @@ class Card(CudaDevice):
             there, here = array.transpose(0, 2, 3, 1), np.ascontiguousarray(value.transpose(0, 2, 3, 1))
         else:
             array[...] = self._cupy.asarray(value)
-            return
+            return None
         runtime = self._cupy.cuda.runtime
         runtime.memcpyAsync(there.data.ptr, here.ctypes.data, here.nbytes, runtime.memcpyHostToDevice, self.stream.ptr)
-        if here.nbytes > 1 << 16:  # which may still be read behind the call
-            self.stream.synchronize()
+        return here
 
     def synchronize(self) -> None:
         self.stream.synchronize()
