@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.choices import Choices
+from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.device import CPU, Device
 from netcli.arrays.layout import Shape
 from netcli.errors import NetcliError
@@ -98,7 +99,7 @@ class Ops:
 
     engine: "auto" takes the fastest body that accepts, "plain" the plain ones only.
     choices: which implementations serve plans that last; None: nothing is chosen yet.
-    precision: "f32", or "bf16": see Note [bfloat16].
+    precision: "f32", "tf32" (on a card: see `CudaDevice.tf32`), or "bf16": see Note [bfloat16].
     device: where the arrays are that the plans will be given.
     Raises NetcliError where this machine would be slower by bfloat16; the plain bodies compute it anywhere.
     """
@@ -108,6 +109,8 @@ class Ops:
     ) -> None:
         self.engine, self.precision, self.device = engine, precision, device
         self.choices = choices or Choices()
+        if isinstance(device, CudaDevice):
+            device.tf32 = precision == "tf32"
         self.declined: dict[str, dict[str, str]] = {}  # op -> room -> why its body did not take the last plan
         if precision == "bf16" and engine != "plain" and device is CPU:
             try:
@@ -124,6 +127,8 @@ class Ops:
 
     def library(self) -> str:
         """What computes, with versions: last bits of results may differ with them."""
+        if isinstance(self.device, CudaDevice):
+            return self.device.versions
         names = [f"NumPy {np.__version__}"]
         if self.engine != "plain":
             onednn = importlib.import_module("netcli.arrays.onednn.library")

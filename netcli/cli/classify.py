@@ -16,7 +16,7 @@ import numpy as np
 from netcli.arrays.layout import size_text
 from netcli.arrays.threads import set_threads
 from netcli.cli.image_net import Preprocessing, preprocessing_options, read_npy
-from netcli.cli.options import gpu_option, python_option, threads_option
+from netcli.cli.options import no_gpu_option, python_option, threads_option
 from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import DataError, Place
 from netcli.pycaffe.classifier import Classifier
@@ -59,7 +59,7 @@ def _dims(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, i
 @click.option("--labels", metavar="FILE", help="The classes' names, one a line.")
 @click.option("--top", type=click.IntRange(min=0), default=5, show_default=True, help="Classes told for each image.")
 @threads_option
-@gpu_option
+@no_gpu_option
 @python_option
 def command(
     net: str,

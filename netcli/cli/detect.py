@@ -14,7 +14,7 @@ from netcli.arrays import hdf5
 from netcli.arrays.layout import size_text
 from netcli.arrays.threads import set_threads
 from netcli.cli.image_net import Preprocessing, preprocessing_options
-from netcli.cli.options import gpu_option, python_option, threads_option
+from netcli.cli.options import no_gpu_option, python_option, threads_option
 from netcli.errors import DataError, NetcliError, Place
 from netcli.pycaffe.detector import Detector
 from netcli.pycaffe.window_files import read_windows, write_csv, write_hdf5
@@ -41,7 +41,7 @@ CROP_MODES = ("list", "selective_search")
     help="Pixels of the net's input, on each side, for what is around a window.",
 )
 @threads_option
-@gpu_option
+@no_gpu_option
 @python_option
 def command(
     net: str,

@@ -27,6 +27,7 @@ from netcli.layers.base import TEST
 from netcli.net import Net
 from netcli.prototxt import read_net
 from netcli.sources.database import BACKENDS, LMDB, create_database
+from netcli.training.cards import device_of
 from netcli.training.features import check_blobs, one_pass, store
 from netcli.training.precision import ops_of
 from netcli.training.weights import load_all_weights, split_paths
@@ -78,6 +79,7 @@ def command(
     stages: tuple[str, ...],
     engine: str,
     precision: str | None,
+    gpu: int | None,
     threads: int | None,
     allow_python: bool,
 ) -> None:
@@ -96,7 +98,7 @@ def command(
         overwrite=force,
         level=level,
         stages=stages,
-        ops=ops_of(None, engine, precision),
+        ops=ops_of(None, engine, precision, device=device_of(None, gpu, engine).device),
         allow_python=allow_python,
     )
 

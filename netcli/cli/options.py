@@ -18,9 +18,15 @@ def _stages(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str,
     return tuple(stage for part in text.split(",") if (stage := part.strip()))
 
 
+def _card(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:  # noqa: ARG001
+    if text is None or re.fullmatch(r"\d{1,4}", text):
+        return None if text is None else int(text)
+    raise click.BadParameter(f"{text!r} is not the number of one card, such as 0; several can't share a net yet")
+
+
 def _no_gpu(ctx: click.Context, param: click.Parameter, value: str | None) -> None:  # noqa: ARG001
     if value is not None:
-        raise NetcliError("this build of netcli has no GPU engine yet; leave --gpu out to run on the CPU")
+        raise NetcliError("this command runs on the CPU alone yet; leave --gpu out")
 
 
 def _with_caffe(ctx: click.Context, param: click.Parameter, allowed: bool) -> bool:  # noqa: ARG001
@@ -81,8 +87,9 @@ engine_option = click.option(
 )
 precision_option = click.option(
     "--precision",
-    type=click.Choice(["f32", "bf16"]),
-    help="bf16: convolutions and inner products multiply bfloat16 numbers.  Default: the solver's, or f32.",
+    type=click.Choice(["f32", "tf32", "bf16"]),
+    help="bf16: convolutions and inner products multiply bfloat16 numbers.  tf32: a card rounds what it multiplies to "
+    "10 bits of fraction.  Default: the solver's, or f32, on a card tf32.",
 )
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
 
@@ -98,7 +105,10 @@ data_threads_option = click.option(
     callback=_data_threads,
     help="That decode and transform images.  Default: the data layer's threads, or as many as compute.",
 )
-gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
+gpu_option = click.option(
+    "--gpu", metavar="ID", callback=_card, help="The card that computes, from 0.  Default: the solver's, or the CPU."
+)
+no_gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
 python_option = click.option(
     "--allow-python", is_flag=True, callback=_with_caffe, help="Let Python layers of the net run their code."
 )

@@ -23,6 +23,7 @@ from netcli.net.rules import net_state, select_layers
 from netcli.prototxt import find_file, read_net, schema
 from netcli.snapshots import read_blob
 from netcli.sources.image_file import read_image
+from netcli.training.cards import device_of
 from netcli.training.finite import finite
 from netcli.training.precision import ops_of
 from netcli.training.view_scores import ViewScores
@@ -63,6 +64,7 @@ def command(
     output: str | None,
     engine: str,
     precision: str | None,
+    gpu: int | None,
     threads: int | None,
     allow_python: bool,
     as_json: bool,
@@ -78,7 +80,8 @@ def command(
         set_threads(threads)
     param = _transform_param(like, scale, mean_file, mean_value)
     names = read_labels(labels)
-    model = Net(read_net(net), TEST, ops=ops_of(None, engine, precision), allow_python=allow_python, constant=True)
+    ops = ops_of(None, engine, precision, device=device_of(None, gpu, engine).device)
+    model = Net(read_net(net), TEST, ops=ops, allow_python=allow_python, constant=True)
     try:
         preparation = Preparation(model, net, param, size, views)
         blob = output_of_scores(model, net, output, "predict")

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcli.arrays import random
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.device import CPU, Device
 from netcli.arrays.threads import set_threads
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import find_file, kind, read, schema, upgrade_solver
@@ -87,18 +89,20 @@ def begin(
     state: Found | None,
     engine: str = "auto",
     precision: str | None = None,
+    device: Device = CPU,
     threads: int | None = None,
     allow_python: bool = False,
 ) -> tuple[Session, Trainer]:
     """Build a solver's nets, with weights of files or those of a state; raises NetcliError.  The stack closes them.
 
     precision: unless given, the solver's, or else that of the state's run.
+    device: where it is computed.
     threads: unless given, those of the state's run.
     """
     seed = _seed(document, state)
     _set_threads(threads, state)
-    of_run = state.content.run.precision if state is not None and is_ours(state.content) else "f32"
-    ops = ops_of(document, engine, precision, of_run)
+    of_run = state.content.run.precision if state is not None and is_ours(state.content) else None
+    ops = ops_of(document, engine, precision, of_run, device)
     session = open_session(document, journal, ops=ops, seed=seed, allow_python=allow_python)
     stack.callback(session.close)
     session.load(weights)
@@ -107,6 +111,15 @@ def begin(
         journal.say("caffe.cpp:243", f"Resuming from {state.path}")
         restore(run, state.content, state.path)
     return session, run
+
+
+def say_device(journal: Journal, device: Device) -> None:
+    """Log what computes, in Caffe's words."""
+    if isinstance(device, CudaDevice):
+        journal.say("caffe.cpp:210", f"Using GPUs {device.number}")
+        journal.say("caffe.cpp:215", f"GPU {device.number}: {device.model}")
+    else:
+        journal.say("caffe.cpp:204", "Use CPU.")
 
 
 def _seed(document: Document, state: Found | None) -> int:

@@ -13,11 +13,12 @@ import click
 from netcli.arrays.ops import Ops
 from netcli.cli import memory, table
 from netcli.cli.memory import Part
-from netcli.cli.options import engine_option, level_option, precision_option, python_option, stage_option
+from netcli.cli.options import engine_option, gpu_option, level_option, precision_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST, TRAIN
 from netcli.net import Net
 from netcli.prototxt.lines import Document
+from netcli.training.cards import device_of
 from netcli.training.choices import Choice, choose
 from netcli.training.precision import ops_of
 
@@ -40,6 +41,7 @@ class Row:
 @stage_option
 @engine_option
 @precision_option
+@gpu_option
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Reckon with N images in a batch.")
 @input_option
 @python_option
@@ -51,6 +53,7 @@ def command(
     stages: tuple[str, ...],
     engine: str,
     precision: str | None,
+    gpu: int | None,
     batch: int | None,
     inputs: Sequence[tuple[str, list[int]]],
     allow_python: bool,
@@ -68,7 +71,7 @@ def command(
     if batch is not None:
         document = with_batch(document, batch)
     with ExitStack() as opened:
-        ops = ops_of(solver, engine, precision)
+        ops = ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device)
         net = opened.enter_context(closing(dry(replace(choice, document=document), ops, allow_python)))
         tests = [
             opened.enter_context(closing(dry(test, ops, allow_python, shared_with=net)))

@@ -30,6 +30,7 @@ from netcli.layers.batches import BatchLayer
 from netcli.net import Net
 from netcli.prototxt import kind, read_net, read_solver
 from netcli.prototxt.lines import Document
+from netcli.training.cards import device_of
 from netcli.training.choices import Choice, choose
 from netcli.training.finite import finite
 from netcli.training.precision import ops_of
@@ -71,6 +72,7 @@ def command(
     stages: tuple[str, ...],
     engine: str,
     precision: str | None,
+    gpu: int | None,
     threads: int | None,
     allow_python: bool,
     each: bool,
@@ -88,7 +90,7 @@ def command(
     if threads is not None:
         set_threads(threads)
     choices, solver = _choices(net_or_solver, level, stages)
-    ops = ops_of(solver, engine, precision)
+    ops = ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device)
     results = []
     for number, choice in enumerate(choices):
         with contextlib.ExitStack() as stack:

@@ -14,6 +14,7 @@ from netcli.cli import table
 from netcli.cli.options import (
     data_threads_option,
     engine_option,
+    gpu_option,
     level_option,
     precision_option,
     python_option,
@@ -23,6 +24,7 @@ from netcli.cli.options import (
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST
 from netcli.net import Net
+from netcli.training.cards import device_of
 from netcli.training.precision import ops_of
 
 
@@ -46,6 +48,7 @@ class Times:
 @engine_option
 @data_threads_option
 @precision_option
+@gpu_option
 @input_option
 @threads_option
 @python_option
@@ -58,6 +61,7 @@ def command(
     stages: tuple[str, ...],
     engine: str,
     precision: str | None,
+    gpu: int | None,
     inputs: Sequence[tuple[str, list[int]]],
     threads: int | None,
     allow_python: bool,
@@ -75,7 +79,7 @@ def command(
         choice.phase,
         level=choice.level,
         stages=choice.stages,
-        ops=ops_of(solver, engine, precision),
+        ops=ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device),
         allow_python=allow_python,
         constant=choice.phase == TEST,
     )

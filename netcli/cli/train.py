@@ -23,12 +23,21 @@ from netcli.cli.options import (
     threads_option,
 )
 from netcli.cli.screen import Screen
-from netcli.cli.solver_run import Found, begin, hold_prefix, read_found, read_solver_to_train, settle_weights
+from netcli.cli.solver_run import (
+    Found,
+    begin,
+    hold_prefix,
+    read_found,
+    read_solver_to_train,
+    say_device,
+    settle_weights,
+)
 from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
 from netcli.snapshots import newest_state
 from netcli.training import run_folder
 from netcli.training.caffe_log import CaffeLog
+from netcli.training.cards import device_of
 from netcli.training.curve import Curve
 from netcli.training.durations import duration
 from netcli.training.guard import Guard
@@ -79,6 +88,7 @@ def command(
     stages: tuple[str, ...],
     engine: str,
     precision: str | None,
+    gpu: int | None,
     threads: int | None,
     allow_python: bool,
     sigint_effect: str,
@@ -101,13 +111,14 @@ def command(
     paths = _weights(document, weights, resume)
     state = _state(document, resume)
     journal = Journal(to_stderr=log_to_stderr)
-    journal.say("caffe.cpp:204", "Use CPU.")
+    chosen = device_of(document, gpu, engine)
+    say_device(journal, chosen.device)
     with contextlib.ExitStack() as stack:
         screen = Screen(quiet=quiet or log_to_stderr)
         stack.callback(screen.close)
         param = document.message
-        if param.HasField("solver_mode") and param.solver_mode == param.GPU:
-            screen.say("solver_mode: GPU runs on the CPU; this build of netcli has no GPU engine yet")
+        if chosen.reason:
+            screen.say(f"solver_mode: GPU runs on the CPU: {chosen.reason}")
         hold_prefix(stack, document, must=True)
         if state is not None:
             screen.say(f"going on from {state.path}, iteration {state.content.iteration}")
@@ -119,6 +130,7 @@ def command(
             state=state,
             engine=engine,
             precision=precision,
+            device=chosen.device,
             threads=threads,
             allow_python=allow_python,
         )

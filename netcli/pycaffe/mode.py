@@ -24,10 +24,10 @@ def set_mode_cpu() -> None:
 
 
 def set_mode_gpu() -> None:
-    """Asked for a GPU, this build computes on the CPU all the same, and says so once."""
+    """Asked for a GPU, compute on the CPU all the same, and says so once."""
     if not _Process.warned:
         _Process.warned = True
-        _log.warning("set_mode_gpu: this build of netcli has no GPU engine yet; the program runs on the CPU")
+        _log.warning("set_mode_gpu: programs of pycaffe run on the CPU alone yet")
 
 
 def set_device(device: int) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 
 import netcli
 from netcli.arrays.compiled import compiler
+from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.onednn.library import library
-from netcli.arrays.ops import Unsupported
+from netcli.arrays.ops import Ops, Unsupported
 from netcli.arrays.threads import thread_count
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema
@@ -95,13 +96,13 @@ def is_ours(state: SolverState) -> bool:
 
 def environment(net: Net) -> Any:
     """RunState with what the last bits of a net's numbers depend on."""
-    engine = net.context.ops.engine
-    libraries, cpu = _computed_by(engine)
+    ops = net.context.ops
+    libraries, cpu = _computed_by(ops)
     digest = hashlib.blake2b(net.document.message.SerializeToString(deterministic=True), digest_size=8)
     return schema.RunState(
         threads=thread_count(),
-        engine=engine,
-        precision=net.context.ops.precision,
+        engine=ops.engine,
+        precision=ops.precision,
         library=libraries,
         cpu=cpu,
         netcli=netcli.__version__,
@@ -110,10 +111,12 @@ def environment(net: Net) -> Any:
     )
 
 
-def _computed_by(engine: str) -> tuple[str, str]:
-    """The libraries that compute, with their versions, and the instructions they use."""
+def _computed_by(ops: Ops) -> tuple[str, str]:
+    """The libraries that compute, with their versions, and the instructions they use, or the card."""
+    if isinstance(ops.device, CudaDevice):
+        return ops.library(), ops.device.model
     names, instructions = [f"NumPy {np.__version__}"], platform.machine()
-    if engine != "plain":
+    if ops.engine != "plain":
         with contextlib.suppress(Unsupported):
             names.insert(0, compiler.versions())
         with contextlib.suppress(Unsupported):

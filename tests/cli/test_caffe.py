@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arrays.emulated.no_card import NO_CARD
 from netcli import __version__
 from netcli.prototxt import schema
 from netcli.snapshots import read_blob, read_weights
@@ -102,10 +103,10 @@ def test_weights_and_snapshots_to_begin_with(project, caffe):
 
 
 @pytest.mark.parametrize("gpu", ["0", "0,1", "all"])
-def test_gpu_is_a_warning(project, caffe, gpu):
+def test_gpu_without_a_card_is_a_warning(project, caffe, gpu):
     status, _, lines, _ = caffe("train", "-solver", "solver.prototxt", "-gpu", gpu)
     assert status == 0
-    assert texts(lines, "W") == [f"-gpu {gpu}: this build of netcli has no GPU engine yet; it runs on the CPU"]
+    assert texts(lines, "W") == [f"-gpu {gpu}: {NO_CARD}; the CPU computes"]
     project.write("solver_mode: GPU")
     status, _, lines, _ = caffe("train", "-solver", "solver.prototxt")
     assert (status, texts(lines, "W")[0][:17]) == (0, "solver_mode: GPU:")
@@ -152,7 +153,7 @@ def test_device_query(caffe):
     assert caffe("device_query")[::2] == (0, [("I", "Querying GPUs ")])
     status, _, lines, _ = caffe("device_query", "-gpu", "all")
     assert (status, texts(lines)) == (2, ["Querying GPUs all"])
-    assert texts(lines, "F")[0].startswith("-gpu all: this build of netcli has no GPU engine yet")
+    assert texts(lines, "F")[0].startswith(NO_CARD)
 
 
 def test_a_loss_that_is_no_number_ends_no_run(project, caffe):
@@ -326,7 +327,7 @@ def test_extract_features(project, caffe):
         with LmdbReader(name) as database:
             assert len(database) == 6
     gpu = caffe("extract_features", *arguments[:3], "three,four", *arguments[4:], "GPU", "0")
-    assert gpu[2][0] == ("E", "GPU: this build of netcli has no GPU engine yet; it runs on the CPU")
+    assert gpu[2][0] == ("E", "Using CPU, since the GPU can't be used")
 
 
 def test_upgrades(caffe, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from netcli.arrays.device import CPU
 from netcli.arrays.ops import Ops
 from netcli.arrays.plain.bfloat16 import rounded
 from netcli.errors import NetcliError
@@ -81,7 +82,7 @@ def test_other_commands_take_the_solvers(project, netcli, command):
 
 
 def test_a_processor_without_it_is_told_with_the_line(project, netcli, monkeypatch):
-    def refuse(ops, engine, choices=None, precision="f32"):
+    def refuse(ops, engine, choices=None, precision="f32", device=CPU):
         if precision == "bf16":
             raise NetcliError("precision bf16 would be slower than f32 here: no such instructions")
 
@@ -100,10 +101,10 @@ def test_a_processor_without_it_is_told_of_a_run_that_had_it(project, netcli, mo
     assert (status, err) == (0, "")
     made = Ops.__init__
 
-    def refuse(ops, engine, choices=None, precision="f32"):
+    def refuse(ops, engine, choices=None, precision="f32", device=CPU):
         if precision == "bf16":
             raise NetcliError("precision bf16 would be slower than f32 here: no such instructions")
-        made(ops, engine, choices, precision)
+        made(ops, engine, choices, precision, device)
 
     monkeypatch.setattr(Ops, "__init__", refuse)
     status, err, _ = train(netcli, project, "--resume", f"{project.prefix}_iter_5.solverstate")
@@ -114,9 +115,9 @@ def test_a_processor_without_it_is_told_of_a_run_that_had_it(project, netcli, mo
 def test_without_a_word_of_the_solver():
     solver = schema.SolverParameter()
     assert precision_of(solver) == "f32"
-    assert precision_of(solver, "bf16") == "bf16"
-    assert precision_of(solver, "") == "f32"  # of an older netcli's run
+    assert precision_of(solver, of_run="bf16") == "bf16"
+    assert precision_of(solver, of_run="") == "f32"  # of an older netcli's run
     solver.precision = solver.FLOAT32
-    assert precision_of(solver, "bf16") == "f32"
+    assert precision_of(solver, of_run="bf16") == "f32"
     assert ops_of(None, "plain", "bf16").precision == "bf16"
     assert parse("precision: BF16", schema.SolverParameter).message.precision == solver.BF16

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arrays.emulated.no_card import NO_CARD
 from netcli.arrays.ops import Ops
 from netcli.arrays.resize import resize
 from netcli.layers.base import TEST
@@ -167,7 +168,7 @@ def test_wrong(files, netcli, tmp_path):
             [summed, *given[1:]],
             f"netcli: {summed}: predict wants scores for each of the 2 images of a batch, and output",
         ),
-        ([*given, "--gpu", "0"], "netcli: this build of netcli has no GPU engine yet"),
+        ([*given, "--gpu", "0"], f"netcli: {NO_CARD}"),
     ]:
         status, _, err = netcli("predict", *arguments)
         assert status == 2

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from arrays.emulated.no_card import NO_CARD
 from netcli.arrays.ops import Ops
 from netcli.layers.base import TEST
 from netcli.net import Net
@@ -125,7 +126,7 @@ def test_wrong(trained, netcli, tmp_path):
         ([project.net, "--weights", "x.solverstate"], "netcli: x.solverstate: is a solver state; the weights are in"),
         ([other, "--weights", weights], f"netcli: {weights}: layer 'ip2' holds (3, 8), the net wants (4, 8); rename"),
         ([alone, "--weights", weights], f"netcli: {alone}: the solver has no test net; give the net to test instead"),
-        ([project.net, "--weights", weights, "--gpu", "0"], "netcli: this build of netcli has no GPU engine yet"),
+        ([project.net, "--weights", weights, "--gpu", "0"], f"netcli: {NO_CARD}"),
         ([project.net, "--weights", weights, "--iterations", "0"], "Error: Invalid value for '--iterations'"),
     ]:
         status, out, err = netcli("test", *arguments)

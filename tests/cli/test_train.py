@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from arrays.emulated.no_card import NO_CARD
 from netcli.snapshots import newest_state, read_state, read_weights
 from training.project import Project
 
@@ -227,7 +228,10 @@ WRONG = [
     ("", "Error: Missing argument 'SOLVER'."),
     ("none.prototxt", "netcli: none.prototxt: there is no such file"),
     ("net.prototxt", "netcli: net.prototxt: is a net, and train takes a solver prototxt"),
-    ("SOLVER --gpu 0", "netcli: this build of netcli has no GPU engine yet; "),
+    ("SOLVER --gpu 0", f"netcli: {NO_CARD}"),
+    ("SOLVER --gpu 0,1", "Error: Invalid value for '--gpu': '0,1' is not the number of one card, such as 0; "),
+    ("SOLVER --gpu 0 --engine plain", "netcli: --engine plain is NumPy's, on the CPU: leave it out, or --gpu"),
+    ("SOLVER --precision tf32", "netcli: --precision tf32 is a card's: give --gpu, or f32"),
     ("SOLVER --set base_rl=1", "netcli: --set base_rl=1: a solver has no field 'base_rl'; did you mean 'base_lr'?"),
     ("SOLVER --set max_iter=-1", "netcli: --set max_iter=-1: max_iter is at least 0 (iterations), got -1"),
     ("SOLVER --set base_lr=nan", "netcli: --set base_lr=nan: base_lr is nan, with which there is no training"),

@@ -20,7 +20,7 @@ def test_a_gpu_that_is_asked_for_is_warned_of_once(monkeypatch, caplog):
         caffe.set_mode_gpu()
     caffe.set_mode_cpu()
     assert [record.getMessage() for record in caplog.records] == [
-        "set_mode_gpu: this build of netcli has no GPU engine yet; the program runs on the CPU"
+        "set_mode_gpu: programs of pycaffe run on the CPU alone yet"
     ]
 
 

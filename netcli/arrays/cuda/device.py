@@ -47,6 +47,9 @@ class CudaDevice(Device):
     rooms: ClassVar[frozenset[str]] = frozenset({"cudnn", "cuda"})
     tf32 = False
     deterministic = False
+    number = 0  # CUDA's of the card
+    model = "a card"
+    versions = ""  # of what computes on it
     processors = 1  # multiprocessors of the card
 
     def __init__(self) -> None:

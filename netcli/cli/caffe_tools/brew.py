@@ -8,11 +8,12 @@ import signal
 import time as clock
 from collections.abc import Sequence
 
-from netcli.arrays.ops import Ops
+from netcli.arrays.cuda.card import Card
+from netcli.arrays.device import CPU, Device
 from netcli.arrays.threads import set_threads
-from netcli.cli.caffe_tools.call import Call, warn_of_gpu
+from netcli.cli.caffe_tools.call import Call
 from netcli.cli.caffe_tools.gflags import Flag
-from netcli.cli.solver_run import begin, hold_prefix, read_found, read_solver_to_train, settle_weights
+from netcli.cli.solver_run import begin, hold_prefix, read_found, read_solver_to_train, say_device, settle_weights
 from netcli.cli.target import PHASES
 from netcli.cli.time import Times, measure
 from netcli.errors import NetcliError, suggestion
@@ -20,8 +21,10 @@ from netcli.layers.base import TEST, TRAIN
 from netcli.net import Net
 from netcli.prototxt import read_net
 from netcli.training.caffe_log import CaffeLog
+from netcli.training.cards import all_cards, card_or_cpu
 from netcli.training.choices import Choice
 from netcli.training.guard import Guard
+from netcli.training.precision import ops_of
 from netcli.training.scores import outputs_of, score
 from netcli.training.signals import EFFECTS, Signals
 from netcli.training.snapshot import Snapshots
@@ -36,7 +39,7 @@ FLAGS = (
     Flag("phase", "", "time: TRAIN or TEST; TRAIN unless given.", "time --phase PHASE"),
     Flag("level", 0, "Level of the net's state.", "--level N"),
     Flag("stage", "", "Stages of the net's state, with commas between them.", "--stage NAME[,...]"),
-    Flag("gpu", "", "Numbers of GPUs with commas between them, or all.  There is no GPU engine yet: the CPU computes."),
+    Flag("gpu", "", "A GPU's number.  Of several, with commas between them, or all, the first computes.", "--gpu ID"),
     Flag("sigint_effect", "stop", "train: what SIGINT does: stop, snapshot or none.", "train --sigint-effect"),
     Flag("sighup_effect", "snapshot", "train: what SIGHUP does: stop, snapshot or none.", "train --sighup-effect"),
     # Ours, which Caffe does not have.
@@ -67,12 +70,11 @@ def train(call: Call) -> int:
     effects = {name.upper(): _effect(call, name) for name in ("sigint", "sighup")}
     document = read_solver_to_train(solver, level=flags.number("level"), stages=_stages(call))
     param = document.message
-    gpu = _gpu(call)
-    if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
-        gpu = "solver_mode: GPU"
-    call.log.say("caffe.cpp:204", "Use CPU.")
-    if gpu is not None:
-        warn_of_gpu(gpu)
+    device = _device(call)
+    asks = param.HasField("solver_mode") and param.solver_mode == param.GPU
+    if asks and not call.flags.text("gpu"):
+        device = card_or_cpu("solver_mode: GPU", [param.device_id])
+    say_device(call.log, device)
     weights = settle_weights(document, [text] if (text := flags.text("weights")) else [], resume="-snapshot")
     path = flags.text("snapshot")
     state = read_found(path, weights="-weights", resume="-snapshot") if path else None
@@ -85,6 +87,7 @@ def train(call: Call) -> int:
             weights=weights if state is None else [],
             state=state,
             engine=_engine(call),
+            device=device,
             threads=_threads(call),
             allow_python=_allow_python(call),
         )
@@ -102,8 +105,9 @@ def test(call: Call) -> int:
     say = call.log.say
     model, weights = _needed(call, "model", "test"), _needed(call, "weights", "test")
     iterations = _iterations(call)
-    _use_cpu(call, "caffe.cpp:284")
-    net = _net(call, model, TEST, iterations)
+    device = _device(call)
+    say("caffe.cpp:284", "Use CPU." if device is CPU else f"Use GPU with device ID {_numbers(call)[0]}")
+    net = _net(call, model, TEST, device, iterations)
     try:
         load_all_weights(net, split_paths([weights]))
         say("caffe.cpp:290", f"Running for {iterations} iterations.")
@@ -133,8 +137,9 @@ def time(call: Call) -> int:
     if phase not in PHASES:
         raise NetcliError(f"-phase is TRAIN or TEST, and not '{phase}'")
     iterations = _iterations(call)
-    _use_cpu(call, "caffe.cpp:352")
-    net = _net(call, model, PHASES.index(phase))
+    device = _device(call)
+    say("caffe.cpp:352", "Use CPU." if device is CPU else f"Use GPU with device ID {_numbers(call)[0]}")
+    net = _net(call, model, PHASES.index(phase), device)
     try:
         say("caffe.cpp:360", "Performing Forward")
         say("caffe.cpp:365", f"Initial loss: {net.forward():g}")
@@ -156,10 +161,19 @@ def time(call: Call) -> int:
 
 
 def device_query(call: Call) -> int:
-    """Tell of GPUs, of which there are none to tell yet."""
-    call.log.say("caffe.cpp:138", f"Querying GPUs {call.flags.text('gpu')}")
-    if (gpu := _gpu(call)) is not None:
-        raise NetcliError(f"{gpu}: this build of netcli has no GPU engine yet, so there is no device to tell of")
+    """Tell of the cards that -gpu names."""
+    say = call.log.say
+    say("caffe.cpp:138", f"Querying GPUs {call.flags.text('gpu')}")
+    for number in _numbers(call):
+        card = Card(number)
+        free, total = card.memory
+        say("common.cpp:180", f"Device id:                     {number}")
+        say("common.cpp:181", f"Major revision number:         {card.capability[0]}")
+        say("common.cpp:182", f"Minor revision number:         {card.capability[1]}")
+        say("common.cpp:183", f"Name:                          {card.model}")
+        say("common.cpp:184", f"Total global memory:           {total}")
+        say("netcli", f"Free global memory:            {free}")
+        say("common.cpp:203", f"Number of multiprocessors:     {card.processors}")
     return 0
 
 
@@ -183,12 +197,13 @@ def _tell_times(call: Call, net: Net, rounds: Sequence[Times], seconds: float) -
     say("caffe.cpp:424", "*** Benchmark ends ***")
 
 
-def _net(call: Call, path: str, phase: int, batches: int = 0) -> Net:
+def _net(call: Call, path: str, phase: int, device: Device, batches: int = 0) -> Net:
     """The net of a file, with gradients where it is not to be tested over some batches."""
     if (threads := _threads(call)) is not None:
         set_threads(threads)
     choice = Choice(read_net(path), path, path, phase, call.flags.number("level"), _stages(call), batches)
-    return choice.build(ops=Ops(_engine(call)), seed=0, allow_python=_allow_python(call))
+    ops = ops_of(None, _engine(call), device=device)
+    return choice.build(ops=ops, seed=0, allow_python=_allow_python(call))
 
 
 def _needed(call: Call, name: str, action: str) -> str:
@@ -236,15 +251,17 @@ def _allow_python(call: Call) -> bool:
     return allowed
 
 
-def _gpu(call: Call) -> str | None:
-    """The flag as it was given, or None."""
+def _numbers(call: Call) -> list[int]:
+    """The cards that -gpu names."""
     text = call.flags.text("gpu")
     if text and not re.fullmatch(r"all|\d+(,\d+)*", text):
         raise NetcliError(f"-gpu takes numbers with commas between them, or all, and not '{text}'")
-    return f"-gpu {text}" if text else None
+    return all_cards() if text == "all" else [int(number) for number in text.split(",") if number]
 
 
-def _use_cpu(call: Call, where: str) -> None:
-    call.log.say(where, "Use CPU.")
-    if (gpu := _gpu(call)) is not None:
-        warn_of_gpu(gpu)
+def _device(call: Call) -> Device:
+    """What computes: the first card that -gpu names, where it can be used."""
+    numbers = _numbers(call)
+    if not numbers or _engine(call) == "plain":
+        return CPU
+    return card_or_cpu(f"-gpu {call.flags.text('gpu')}", numbers)

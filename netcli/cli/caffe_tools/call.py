@@ -13,7 +13,6 @@ import click
 from netcli.cli.caffe_tools.gflags import Flag, Parsed
 from netcli.training.journal import Journal
 
-NO_GPU = "this build of netcli has no GPU engine yet; it runs on the CPU"
 _log = logging.getLogger("netcli")
 
 
@@ -47,7 +46,7 @@ class Program:
 
 def warn_of_gpu(what: str) -> None:
     """Say that what asks for a GPU is computed on the CPU."""
-    _log.warning("%s: %s", what, NO_GPU)
+    _log.warning("%s: this program runs on the CPU alone yet", what)
 
 
 def run_ours(command: click.Command, arguments: Sequence[str]) -> list[str]:

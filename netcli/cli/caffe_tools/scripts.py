@@ -52,7 +52,7 @@ _MODELS = "../models/bvlc_reference_caffenet/"
 _IMAGE_OPTIONS = (
     Option("model_def", "NET", "The net's prototxt.", beside=_MODELS + "deploy.prototxt"),
     Option("pretrained_model", "--weights", "Its caffemodel.", beside=_MODELS + "bvlc_reference_caffenet.caffemodel"),
-    Option("gpu", "", "There is no GPU engine yet: the CPU computes.", switch=True),
+    Option("gpu", "", "Not there yet: the CPU computes.", switch=True),
     Option(
         "mean_file", "--mean-file", "The mean to take off; '' for none.", beside="caffe/imagenet/ilsvrc_2012_mean.npy"
     ),

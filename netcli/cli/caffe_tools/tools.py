@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.device import CPU, Device
 from netcli.cli import compute_mean, convert_images
 from netcli.cli import extract_features as ours
-from netcli.cli.caffe_tools.call import NO_GPU, Call, run_ours
+from netcli.cli.caffe_tools.call import Call, run_ours
 from netcli.cli.caffe_tools.gflags import Flag
 from netcli.cli.upgrade import upgraded, write
 from netcli.errors import NetcliError, Place
+from netcli.training.cards import card_or_cpu
 
 CONVERT_IMAGESET = (
     Flag("gray", False, "Store one channel instead of three.", "--gray"),
@@ -65,11 +68,20 @@ def extract_features(call: Call) -> int:
         raise NetcliError(f"there are {len(names)} blobs, {blobs}, for {len(folders)} databases, {databases}")
     if not batches.isdigit():
         raise NetcliError(f"the number of batches is a whole one, and not '{batches}'")
+    card: Device = CPU
+    if device[:1] == ["GPU"]:
+        if not (number := (device[1:] or ["0"])[0]).isdigit():
+            raise NetcliError(f"the number of a GPU is a whole one, and not '{number}'")
+        card = card_or_cpu("GPU", [int(number)])
     # Those of its lines that are to be seen are errors in name, for only they go to stderr.
-    cpu = f"GPU: {NO_GPU}" if device[:1] == ["GPU"] else "Using CPU"
-    call.log.say("extract_features.cpp:62", cpu, "E")
+    if isinstance(card, CudaDevice):
+        call.log.say("extract_features.cpp:59", "Using GPU", "E")
+    else:
+        why = ", since the GPU can't be used" if device[:1] == ["GPU"] else ""
+        call.log.say("extract_features.cpp:62", f"Using CPU{why}", "E")
     pairs = [f"--blob={name}={folder}" for name, folder in zip(names, folders, strict=True)]
-    arguments = [*pairs, f"--weights={weights}", f"--batches={batches}", f"--backend={backend}", "--", net]
+    gpu = [f"--gpu={card.number}"] if isinstance(card, CudaDevice) else []
+    arguments = [*pairs, *gpu, f"--weights={weights}", f"--batches={batches}", f"--backend={backend}", "--", net]
     call.log.say("extract_features.cpp:133", "Extracting Features", "E")
     for line in run_ours(ours.command, arguments):
         if told := re.search(r": (\d+) records of '(.*)', ", line):
