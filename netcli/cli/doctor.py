@@ -14,10 +14,12 @@ import click
 
 import netcli
 from netcli.arrays import cgroup, threads
+from netcli.arrays.cuda import card
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Ops, Unsupported
-from netcli.cli import table
+from netcli.cli import card_check, table
+from netcli.errors import NetcliError
 
 PACKAGES = (
     *("numpy", "protobuf", "lmdb", "pillow", "click", "threadpoolctl", "onednn-cpu-gomp", "numba", "llvmlite"),
@@ -99,7 +101,7 @@ def report() -> dict[str, Any]:
         "blas": _blas(),
         "variables": threads.pins(),
         "memory": _memory(),
-        "gpu": {"devices": _gpus(), "packages": _versions(GPU_PACKAGES)},
+        "gpu": {"devices": _gpus(), "packages": _versions(GPU_PACKAGES), **_cards()},
         "ops": _ops(),
     }
 
@@ -184,6 +186,14 @@ def _gpus() -> list[str]:
     return [_fields(str(gpu / "information")).get("Model", gpu.name) for gpu in sorted(driver.iterdir())]
 
 
+def _cards() -> dict[str, Any]:
+    """The cards that can be used, each checked against the CPU; or why there is none."""
+    try:
+        return {"cards": [card_check.told(card.Card(number)) for number in range(card.count())]}
+    except NetcliError as fault:
+        return {"cards": [], "reason": fault.message}
+
+
 def _ops() -> dict[str, dict[str, Any]]:
     found = {}
     for name, (op, args) in PROBES.items():
@@ -236,3 +246,10 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     gpu = found["gpu"]
     packages = ", ".join(f"{name} {version}" for name, version in gpu["packages"].items())
     yield "GPU", f"{', '.join(gpu['devices']) or 'none found'}; {packages or 'no GPU packages installed'}"
+    if gpu["devices"] and "reason" in gpu:
+        yield "", gpu["reason"]
+    for each in gpu["cards"]:
+        free, total = table.size_of(each["free"]), table.size_of(each["total"])
+        yield f"card {each['number']}", f"{each['model']}, {free} free of {total}, {each['versions']}"
+        difference = each["difference"]
+        yield "", f"WRONG: {difference}" if difference else "computes what the CPU does, layer by layer"

@@ -114,9 +114,9 @@ def test_a_net_of_ops_without_numba(monkeypatch):
 def test_numba_is_among_what_last_bits_depend_on():
     told = compiler.versions()
     assert re.fullmatch(r"numba \d\S+, llvmlite \d\S+", told)
-    for libraries in (Ops().library(), state._computed_by("auto")[0]):
+    for libraries in (Ops().library(), state._computed_by(Ops())[0]):
         assert told in libraries
-    for libraries in (Ops("plain").library(), state._computed_by("plain")[0]):
+    for libraries in (Ops("plain").library(), state._computed_by(Ops("plain"))[0]):
         assert "numba" not in libraries
 
 

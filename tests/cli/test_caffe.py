@@ -354,7 +354,7 @@ def test_log_files_are_those_of_glog(project, caffe):
     assert [line.split(":")[0] for line in info[:3]] == [
         *("Log file created at", "Running on machine", "Log line format")
     ]
-    assert info[3].endswith("caffe.cpp:204] Use CPU.")
+    assert info[4].endswith("caffe.cpp:204] Use CPU.")
     warnings = (folder / "caffe.WARNING").read_text().splitlines()
     assert [line[0] for line in warnings[3:]] == ["W"]
     assert not (folder / "caffe.ERROR").exists()

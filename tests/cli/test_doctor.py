@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 from click.testing import CliRunner
 
+from arrays.emulated.card import EmulatedCard
 from netcli.arrays.onednn import library
 from netcli.arrays.ops import BODIES, Unsupported
 from netcli.cli import doctor
@@ -75,3 +76,17 @@ def test_other_processors(monkeypatch):
     assert found["cpu"]["instructions"] == []
     assert found["memory"]["total"] is None
     assert "unknown" in "\n".join(doctor._text(found))
+
+
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_a_card_is_held_against_the_cpu(netcli, monkeypatch, is_wrong):
+    card = EmulatedCard()
+    monkeypatch.setattr("netcli.arrays.cuda.card.Card", lambda number: card)
+    monkeypatch.setattr("netcli.arrays.cuda.card.count", lambda: 1)
+    if is_wrong:
+        monkeypatch.setattr("netcli.arrays.cuda.activation.Activation.forward", lambda *_: None)
+    status, out, _ = netcli("doctor")
+    assert status == 0
+    line, result = (re.search(pattern, out, re.MULTILINE) for pattern in (r"^card 0 .*$", r"^ +(WRONG.*|computes .*)$"))
+    assert line[0].endswith("a card, 6.0 GiB free of 8.0 GiB, emulated")
+    assert result[1].startswith("WRONG: relu1 differs by" if is_wrong else "computes what the CPU does")

@@ -85,6 +85,17 @@ class Card(CudaDevice):
         with self._device, self.stream:
             yield
 
+    @functools.cached_property
+    def versions(self) -> str:  # type: ignore[override]
+        """Of what computes on the card."""
+        runtime = self._cupy.cuda.runtime
+        found = runtime.runtimeGetVersion(), runtime.driverGetVersion()
+        cuda, driver = (f"{version // 1000}.{version % 1000 // 10}" for version in found)
+        names = [f"CuPy {self._cupy.__version__}", f"CUDA {cuda} (driver {driver})"]
+        with contextlib.suppress(ImportError):
+            names.append(f"cuDNN {importlib.import_module('cudnn').backend_version_string()}")
+        return ", ".join(names)
+
     # -- memory
 
     def empty(self, count: int, dtype: Any) -> Any:

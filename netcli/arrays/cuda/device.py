@@ -57,6 +57,11 @@ class CudaDevice(Device):
         self._work: dict[Any, Any] = {}
         self._outgrown: list[Any] = []  # what is recorded still works in it
 
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Bytes that are free on the card, and that it has."""
+        raise NotImplementedError
+
     def kernel(
         self, file: str, name: str, dtype: Any, *, items: int = 0, rows: int = 0, threads: int = THREADS, wide: int = 0
     ) -> Kernel:

@@ -59,6 +59,8 @@ class EmulatedCard(CudaDevice):
 
     xp = xp
     processors = 2
+    memory = (6 << 30, 8 << 30)  # in bytes, free and in all
+    versions = "emulated"
     replayed = 0  # recordings, in all
     refusals = (xp.RefusedError,)
 
