@@ -6,7 +6,8 @@ Every side reads this file, so it imports neither netcli nor a peer.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ ALL = [
     Case("det1-96x128", DET1, (3, 96, 128), 2, 0),
 ]
 CASES = {case.name: case for case in ALL}
+
+
+def case_of(text: str) -> Case:
+    """A case by its name, or by NAME:IMAGES, trained by another batch; raises ValueError."""
+    found = re.fullmatch(r"([\w-]+)(?::([1-9]\d*))?", text)
+    if found is None or found[1] not in CASES:
+        raise ValueError(f"{text!r} is neither one of {', '.join(CASES)} nor such a name with a batch, as lenet:64")
+    name, images = found.groups()
+    return replace(CASES[name], batch=int(images)) if images else CASES[name]
 
 
 def side_environment() -> dict[str, str]:

@@ -42,13 +42,16 @@ def random_part(width: int, height: int) -> tuple[int, int, int, int]:
 
 
 class Files(Dataset[Any]):
-    def __init__(self, path: str) -> None:
+    """(image, label) of each file in a list; images are size x size."""
+
+    def __init__(self, path: str, size: int = 224) -> None:
+        self.size = size
         self.paths = [line.rsplit(" ", 1)[0] for line in Path(path).read_text().splitlines()]
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         with Image.open(self.paths[index]) as opened:
             image = opened.convert("RGB")
-        image = image.crop(random_part(*image.size)).resize((224, 224), Image.Resampling.BILINEAR)
+        image = image.crop(random_part(*image.size)).resize((self.size, self.size), Image.Resampling.BILINEAR)
         if random.random() < 0.5:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div_(255)
