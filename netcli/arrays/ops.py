@@ -37,7 +37,7 @@ from netcli.errors import NetcliError
 # op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one of a device takes everything.  Of
 # a device those serve whose room is among `Device.rooms`; bodies for cards are given the card before all else.
 BODIES = {
-    "conv": ("cuda.conv:Conv", "onednn.conv:Conv", "plain.conv:Conv"),
+    "conv": ("cudnn.conv:Conv", "cuda.conv:Conv", "onednn.conv:Conv", "plain.conv:Conv"),
     "inner_product": (
         "cuda.inner_product:InnerProduct",
         "onednn.inner_product:InnerProduct",

@@ -64,7 +64,7 @@ class Card(CudaDevice):
         self._device = self._cupy.cuda.Device(number)
         self._device.use()
         properties = runtime.getDeviceProperties(number)
-        self.model: str = properties["name"].decode()
+        self.model = properties["name"].decode()
         self.capability: tuple[int, int] = (properties["major"], properties["minor"])
         if self.capability < OLDEST:
             has, needs = (".".join(map(str, version)) for version in (self.capability, OLDEST))
@@ -195,6 +195,27 @@ class Card(CudaDevice):
             graph = self.stream.end_capture()
         graph.upload(self.stream)
         return functools.partial(graph.launch, self.stream)
+
+    @functools.cached_property
+    def cudnn(self) -> tuple[Any, Any]:
+        try:
+            module = importlib.import_module("cudnn")
+            handle = module.create_handle()
+            module.set_stream(handle, self.stream.ptr)
+        except (ImportError, OSError, RuntimeError) as fault:
+            raise ImportError(_first_line(fault)) from None
+        return module, handle
+
+    def pointer(self, array: Any) -> int:
+        return int(array.data.ptr)
+
+    def seconds(self, work: Callable[[], None]) -> float:
+        begin, end = (self._cupy.cuda.Event() for _ in range(2))
+        begin.record(self.stream)
+        work()
+        end.record(self.stream)
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(begin, end)) / 1000
 
     @functools.cached_property
     def _blas(self) -> tuple[Any, int]:

@@ -6,7 +6,7 @@ Activations are channels-last inside; of other than two axes, which lie in Caffe
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,25 @@ from netcli.arrays.cuda.products import Geometry, Products
 from netcli.arrays.cuda.reorder import Reordered
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.work_space import Calls, WorkSpace
+
+
+class Way(Protocol):
+    """The products of a convolution, of flat arrays, channels-last, with filters as `reordered` puts them.
+
+    backward_weights has dw in Caffe's order.
+    """
+
+    @property
+    def reordered(self) -> Reordered: ...
+
+    def forward(self, x: Any, w: Any, y: Any) -> None: ...
+
+    def backward_data(self, dy: Any, w: Any, dx: Any) -> None: ...
+
+    def backward_weights(self, x: Any, dy: Any, dw: Any, add: bool) -> None: ...
+
+    def nbytes(self) -> tuple[int, int]:
+        """Of its own memory, and of work memory."""
 
 
 class Conv:
@@ -50,8 +69,7 @@ class Conv:
         of = Geometry(x_shape, num_output, kernel, stride, pad, dilation, group)
         self._card, self._dtype, self._bf16, self._held = card, np.dtype(dtype), bf16, held
         self._of, self.y_shape, self._w_shape = of, of.y_shape, of.w_shape
-        way = Depthwise if x_shape[1] == group else Products
-        self._way: Depthwise | Products = way(card, of, dtype, bf16)
+        self._way = self._make_way(card, of, dtype, bf16, choices)
         self._x, self._y, self._z = (
             _channels_last(card, f"{name} channels-last", shape, dtype)
             for name, shape in (("x", x_shape), ("y", of.y_shape), ("z", of.y_shape))
@@ -74,6 +92,10 @@ class Conv:
         # Where the arrays behind y stand: s, t, z, a.
         there = (affine, affine, add, prelu)
         self._after = [sum(there[:place]) if there[place] else None for place in range(4)]
+
+    def _make_way(self, card: CudaDevice, of: Geometry, dtype: Any, bf16: bool, choices: Choices | None) -> Way:
+        """What multiplies; raises Unsupported. For inheriting."""
+        return (Depthwise if of.channels == 1 else Products)(card, of, dtype, bf16)
 
     @cached_property
     def _filters(self) -> Any:

@@ -116,5 +116,18 @@ class CudaDevice(Device):
         """
         raise NotImplementedError
 
+    @property
+    def cudnn(self) -> tuple[Any, Any]:
+        """cuDNN's frontend and a handle on this card; raises ImportError where it can't be used."""
+        raise ImportError("there is none")
+
+    def pointer(self, array: Any) -> int:
+        """The address of an array."""
+        raise NotImplementedError
+
+    def seconds(self, work: Callable[[], None]) -> float:
+        """How long the card takes for some work, which is done."""
+        raise NotImplementedError
+
     def usable_by_kernels(self, array: Any) -> bool:
         return True

@@ -25,7 +25,7 @@ BLOCK_BYTES = 256 << 20  # of unrolled windows
 class Geometry:
     """Sizes of a convolution; its activations as matrices of pixels, or positions, times channels.
 
-    cells: of a window
+    size: of an image; window: kernel, stride, padding and dilation; cells: of a window
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Geometry:
         out = tuple(max(0, r) // s + 1 for r, s in zip(room, stride, strict=True))
         self.y_shape = (images, num_output, *out)
         self.w_shape = (num_output, channels // group, *kernel)
+        self.size, self.window = tuple(size), (kernel, stride, pad, dilation)
         self.axes, self.cells = len(kernel), count_of(kernel)
         self.group, self.channels, self.filters = group, channels // group, num_output // group  # of a group
         self.image, self.result = count_of(tuple(size)), count_of(out)  # pixels and positions of one

@@ -8,11 +8,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 
-from arrays.emulated import xp
+from arrays.emulated import cudnn, xp
 from netcli.arrays.cuda import source
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.device import CPU
@@ -58,6 +59,7 @@ class EmulatedCard(CudaDevice):
     """Two multiprocessors, as if, so that every loop over a grid goes round."""
 
     xp = xp
+    model = "emulated card"
     processors = 2
     memory = (6 << 30, 8 << 30)  # in bytes, free and in all
     versions = "emulated"
@@ -105,6 +107,18 @@ class EmulatedCard(CudaDevice):
     def write(self, array, value):
         xp.recording.refuse("a value of the host is written")
         xp.host(array)[...] = value
+
+    def pointer(self, array):
+        return array.pointer()
+
+    def seconds(self, work):
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    @property
+    def cudnn(self):
+        return cudnn, cudnn.create_handle()
 
     def gemm(self, a, b, c, add=False, bf16=False):
         for each in (a, b, c):

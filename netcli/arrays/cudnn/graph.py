@@ -1,0 +1,208 @@
+"""One operation of cuDNN's: a graph, and which of its plans serves it.
+
+Everything that is asked of cuDNN's module is asked here: graphs by its frontend (`cudnn.pygraph`), and the arrays by
+their addresses.  Plans differ in time and in last bits; one that serves a net that lasts is chosen by
+`choices.Choices`, see Note [Timing] there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netcli.arrays.choices import Choices
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.layout import Shape, size_text
+from netcli.arrays.ops import Unsupported
+
+MOST = 8  # plans that are timed
+MOST_TRIED = 64  # plans that are built until one can be
+MOST_BYTES = 2 << 30  # of the memory a plan works in
+LOOKS = 3  # at each plan, of which the shortest counts
+GAIN = 0.97  # of the time of the first plan: another is taken only where it does with less
+
+
+class Tensor(NamedTuple):
+    """An array of an operation: its shape and strides as (N, C, H, W), in items, though C lies innermost."""
+
+    shape: Shape
+    strides: Shape
+
+
+class Window(NamedTuple):
+    """Of a convolution; padding before and behind."""
+
+    stride: Shape
+    before: Shape
+    behind: Shape
+    dilation: Shape
+
+
+class Graph:
+    """A convolution or one of its gradients; raises Unsupported where cuDNN has no plan for it.
+
+    operation  "forward" of x and w, "backward_data" of dy and w, "backward_weights" of x and dy
+    a, b, c    what is multiplied, and the result
+    bf16       a and b are of bfloat16; c is float32 always
+    """
+
+    def __init__(
+        self, card: CudaDevice, operation: str, a: Tensor, b: Tensor, c: Tensor, window: Window, bf16: bool
+    ) -> None:
+        self._card = card
+        self._cudnn, self._handle = card.cudnn
+        self._key = ", ".join(
+            [
+                f"cuDNN convolution {operation.replace('_', ' ')} {size_text(a.shape)}",
+                f"with {size_text(b.shape)} to {size_text(c.shape)}",
+                *(f"{name} {size_text(sizes)}" for name, sizes in zip(window._fields, window, strict=True)),
+                f"channels of all {a.strides[3]}, {c.strides[3]}",
+                *["bf16"] * bf16,
+                *["tf32"] * card.tf32,
+                *["deterministic"] * card.deterministic,
+            ]
+        )
+        self._plan: int | None = None
+        self._workspace: Any = None
+        try:
+            self._graph = self._built(operation, a, b, c, window, bf16)
+        except self._faults as fault:
+            raise Unsupported(f"cuDNN declines {self._key}: {_first_line(fault)}") from None
+
+    @property
+    def _faults(self) -> tuple[type[Exception], ...]:
+        return (self._cudnn.cudnnGraphNotSupportedError, RuntimeError, ValueError)
+
+    def _built(self, operation: str, a: Tensor, b: Tensor, c: Tensor, window: Window, bf16: bool) -> Any:
+        cudnn = self._cudnn
+        real = cudnn.data_type.FLOAT
+        given = cudnn.data_type.BFLOAT16 if bf16 else real
+        graph = cudnn.pygraph(
+            io_data_type=given, intermediate_data_type=real, compute_data_type=real, handle=self._handle
+        )
+        first, second = (
+            graph.tensor(name=name, dim=list(each.shape), stride=list(each.strides), data_type=given, uid=number)
+            for number, (name, each) in enumerate((("a", a), ("b", b)), 1)
+        )
+        how = {
+            "pre_padding": list(window.before),
+            "post_padding": list(window.behind),
+            "stride": list(window.stride),
+            "dilation": list(window.dilation),
+        }
+        if operation == "forward":
+            result = graph.conv_fprop(image=first, weight=second, **how)
+        elif operation == "backward_data":
+            result = graph.conv_dgrad(loss=first, filter=second, **how)
+        else:
+            result = graph.conv_wgrad(image=first, loss=second, **how)
+        if bf16:
+            # A product of bfloat16 alone is of bfloat16 in cuDNN; with something behind it, it need not be.
+            result.set_dim(list(c.shape)).set_stride(list(c.strides)).set_data_type(real)
+            result = graph.identity(input=result)
+        result.set_output(True).set_data_type(real).set_dim(list(c.shape)).set_stride(list(c.strides)).set_uid(3)
+        graph.validate()
+        graph.build_operation_graph()
+        notes = cudnn.numerical_note
+        unwanted = [notes.NONDETERMINISTIC] if self._card.deterministic else []
+        modes = [cudnn.heur_mode.A]
+        if not bf16 and not self._card.tf32:
+            unwanted += [notes.TENSOR_CORE, notes.DOWN_CONVERT_INPUTS, notes.REDUCED_PRECISION_REDUCTION]
+            modes += [cudnn.heur_mode.B, cudnn.heur_mode.FALLBACK]
+        if unwanted:
+            graph.deselect_numeric_notes(unwanted)
+        graph.create_execution_plans(modes)
+        return graph
+
+    def run(self, a: int, b: int, c: int) -> None:
+        """Execute on arrays at these addresses, by the plan that `settle` found."""
+        self._execute(self._plan, a, b, c)
+
+    def _execute(self, plan: Any, a: int, b: int, c: int) -> None:
+        workspace = 0 if self._workspace is None else self._card.pointer(self._workspace)
+        self._graph.execute_plan_at_index({1: a, 2: b, 3: c}, workspace, plan, self._handle)
+
+    # -- which plan
+
+    @property
+    def is_settled(self) -> bool:
+        return self._plan is not None
+
+    def settle(self, choices: Choices | None, addresses: Sequence[int]) -> None:
+        """Find the plan; `c` may be written to.  Raises Unsupported where none can be built."""
+        plan = self._known(choices)
+        if plan is None:
+            plans = self._plans(MOST if choices is not None and choices.may_measure else 1)
+            plan = plans[0]
+            if choices is not None and len(plans) > 1:
+                with choices.measuring():
+                    plan = self._fastest(plans, addresses)
+                choices.keep(self._machine, self._key, self._name(plan), on_disk=True)
+        self._take(plan)
+        if choices is not None:
+            choices.take(self._key, self._name(plan))
+        self._plan = plan
+
+    @property
+    def _machine(self) -> str:
+        """What times depend on beside the operation."""
+        return f"cuDNN {self._cudnn.backend_version()}, {self._card.model}"
+
+    def _name(self, plan: int) -> str:
+        return str(self._graph.get_plan_name_at_index(plan))
+
+    def _known(self, choices: Choices | None) -> int | None:
+        """The plan that is known to be best, where cuDNN still has it."""
+        if choices is None:
+            return None
+        for way in choices.known(self._machine, self._key):
+            for plan in range(self._graph.get_execution_plan_count()):
+                if self._name(plan) == way and self._can_be_built(plan):
+                    return plan
+        return None
+
+    def _plans(self, most: int) -> list[int]:
+        """The first that can be built, by cuDNN's own order."""
+        found: list[int] = []
+        for plan in range(min(self._graph.get_execution_plan_count(), MOST_TRIED)):
+            if self._can_be_built(plan):
+                found.append(plan)
+                if len(found) == most:
+                    break
+        if not found:
+            raise Unsupported(f"cuDNN has no plan for {self._key}")
+        return found
+
+    def _can_be_built(self, plan: int) -> bool:
+        try:
+            self._graph.build_plan_at_index(plan)
+            return bool(self._graph.get_workspace_size_plan_at_index(plan) <= MOST_BYTES)
+        except self._faults:
+            return False
+
+    def _take(self, plan: int) -> None:
+        """Let it have the memory that it works in."""
+        count = self._graph.get_workspace_size_plan_at_index(plan)
+        self._workspace = self._card.work("cuDNN", count, np.uint8) if count else None
+
+    def _fastest(self, plans: Sequence[int], addresses: Sequence[int]) -> int:
+        times = {plan: seconds for plan in plans if (seconds := self._time(plan, addresses)) is not None}
+        if not times:
+            raise Unsupported(f"cuDNN fails at every plan for {self._key}")
+        first, best = next(iter(times)), min(times, key=lambda plan: times[plan])
+        return best if times[best] < GAIN * times[first] else first
+
+    def _time(self, plan: int, addresses: Sequence[int]) -> float | None:
+        """Seconds of an execution; None where it fails."""
+        try:
+            self._take(plan)
+            self._execute(plan, *addresses)  # once before, so that its kernels are there
+            return min(self._card.seconds(lambda: self._execute(plan, *addresses)) for _ in range(LOOKS))
+        except self._faults:
+            return None
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0][:200]
