@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from netcli.arrays.cuda.device import CudaDevice
 from netcli.cli.options import (
     data_threads_option,
     engine_option,
@@ -72,6 +73,7 @@ NEWEST = "newest"
 @threads_option
 @data_threads_option
 @gpu_option
+@click.option("--deterministic", is_flag=True, help="The same bits from a card each time, at some cost.")
 @python_option
 @click.option("--sigint-effect", type=click.Choice(EFFECTS), default="stop", show_default=True)
 @click.option("--sighup-effect", type=click.Choice(EFFECTS), default="snapshot", show_default=True)
@@ -89,6 +91,7 @@ def command(
     engine: str,
     precision: str | None,
     gpu: int | None,
+    deterministic: bool,
     threads: int | None,
     allow_python: bool,
     sigint_effect: str,
@@ -112,6 +115,8 @@ def command(
     state = _state(document, resume)
     journal = Journal(to_stderr=log_to_stderr)
     chosen = device_of(document, gpu, engine)
+    if isinstance(chosen.device, CudaDevice):
+        chosen.device.deterministic = deterministic
     say_device(journal, chosen.device)
     with contextlib.ExitStack() as stack:
         screen = Screen(quiet=quiet or log_to_stderr)

@@ -49,10 +49,11 @@ def log_of(project):
 
 
 def test_train_is_that_of_the_cpu(project, netcli, card):
-    status, _, err = netcli("train", project.solver, "--gpu", "0")
+    status, _, err = netcli("train", project.solver, "--gpu", "0", "--deterministic")
     assert (status, err) == (0, "")
     assert "Using GPUs 0" in log_of(project)
     assert card.replayed
+    assert card.deterministic
     on_card = weights_of(f"{project.prefix}_iter_12.caffemodel")
     assert read_state(f"{project.prefix}_iter_12.solverstate").run.precision == "tf32"
     assert netcli("train", project.solver)[0] == 0

@@ -52,7 +52,7 @@ class Card(CudaDevice):
     All work goes through one stream of its own, in turn; `current` makes it CuPy's for a thread.
     """
 
-    def __init__(self, number: int, *, tf32: bool = True, deterministic: bool = False) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__()
         self._cupy = self.xp = cupy()
         runtime = self._cupy.cuda.runtime
@@ -60,7 +60,7 @@ class Card(CudaDevice):
         if not 0 <= number < found:
             has = "there is none" if not found else "there is one, card 0" if found == 1 else f"they are 0..{found - 1}"
             raise NetcliError(f"there is no card {number}: {has}")
-        self.number, self.tf32, self.deterministic = number, tf32, deterministic
+        self.number = number
         self._device = self._cupy.cuda.Device(number)
         self._device.use()
         properties = runtime.getDeviceProperties(number)
