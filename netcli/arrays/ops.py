@@ -70,6 +70,7 @@ BODIES = {
     "maximum": ("cuda.maximum:Maximum", "compiled.maximum:Maximum", "plain.maximum:Maximum"),
     "dropout": ("cuda.dropout:Dropout", "compiled.dropout:Dropout", "plain.dropout:Dropout"),
     "normalise": ("cuda.normalise:Normalise", "compiled.normalise:Normalise", "plain.normalise:Normalise"),
+    "normalise_batch": ("cuda.normalise:NormaliseBatch", "plain.normalise:NormaliseBatch"),
     "whole_numbers": ("cuda.whole_numbers:WholeNumbers", "plain.whole_numbers:WholeNumbers"),
     "add_rows": ("cuda.add_rows:AddRows", "plain.add_rows:AddRows"),
     "norm": ("cuda.norm:Norm", "plain.norm:Norm"),
@@ -409,6 +410,18 @@ class Ops:
         plan.forward(x, top, left, mirrored, less, y)   from several threads at a time, too
         """
         return self._plan("normalise", mean, scale, dtype)
+
+    def normalise_batch(self, mean: Any, scale: float, dtype: Any = np.float32) -> Any:
+        """The same for a batch whose images have one size; mean is NumPy's.
+
+        x                     (N, C, H, W), uint8 or floating-point, in any strides; it is not written to
+        top, left, mirrored   (N,) int32, int32 and bool: those of each image
+        less                  (N, C) or (N, 1) of `dtype`, or None
+        y                     (N, C, h, w)
+
+        plan.forward(x, top, left, mirrored, less, y)
+        """
+        return self._plan("normalise_batch", mean, scale, dtype)
 
     def whole_numbers(self, shape: Shape, limit: int, ignore: int | None, dtype: Any = np.float32) -> Any:
         """Floats of `shape` as indices 0 .. limit-1.

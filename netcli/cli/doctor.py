@@ -58,6 +58,7 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "sum": ("sum", (IMAGES, (1.0, 1.0))),
     "maximum": ("maximum", (IMAGES, 2)),
     "normalise": ("normalise", (None, 1.0)),
+    "normalise_batch": ("normalise_batch", (None, 1.0)),
     "dropout": ("dropout", (IMAGES, 0.5)),
     "log_loss": ("log_loss", ((2, 10), 1)),
     "prelu": ("prelu", (IMAGES, False)),

@@ -66,10 +66,7 @@ def test_an_image_of_a_batch_in_any_strides(body):
         assert not batch[0].any()
 
 
-BATCHES = ["cuda.normalise:NormaliseBatch", "plain.normalise:NormaliseBatch"]
-
-
-@pytest.mark.parametrize("body", BATCHES)
+@bodies("normalise_batch")
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_batch(body, data):
@@ -103,7 +100,7 @@ def test_any_batch(body, data):
 
 
 def test_a_batch_on_a_card_takes_windows_of_its_own_types():
-    body = plan(BATCHES[0], None, 1.0, np.float32)
+    body = plan("cuda.normalise:NormaliseBatch", None, 1.0, np.float32)
     x, y = np.zeros((2, 3, 4, 5), np.uint8), np.zeros((2, 3, 4, 5), np.float32)
     top, left, mirrored = np.zeros(2, "i4"), np.zeros(2, "i4"), np.zeros(2, "?")
     body.forward(x, top, left, mirrored, None, y)

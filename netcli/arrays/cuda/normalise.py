@@ -23,7 +23,7 @@ class Normalise:
 
 
 class NormaliseBatch:
-    """See plain/normalise.py."""
+    """See `Ops.normalise_batch`."""
 
     def __init__(self, card: CudaDevice, mean: Any, scale: float, dtype: Any) -> None:
         self._kernel = _AnyImages(card, mean, scale, dtype)

@@ -36,15 +36,7 @@ class Normalise:
 
 
 class NormaliseBatch:
-    """The same for a batch whose images have one size.
-
-    x                     (N, C, H, W), uint8 or floating-point, in any strides; it is not written to
-    top, left, mirrored   (N,) int32, int32 and bool: those of each image
-    less                  (N, C) or (N, 1) of `dtype`, or None
-    y                     (N, C, h, w)
-
-    plan.forward(x, top, left, mirrored, less, y)
-    """
+    """See `Ops.normalise_batch`."""
 
     def __init__(self, mean: Any, scale: float, dtype: Any) -> None:
         self._of_one = Normalise(mean, scale, dtype)
