@@ -1,0 +1,166 @@
+"""A module in the place of CuPy for `netcli.arrays.cuda.card`: its calls over memory of the CPU.
+
+Arrays are those of xp.py, with what of CuPy's arrays only card.py looks at: where they lie.
+"""
+
+import contextlib
+import ctypes
+from types import SimpleNamespace
+
+import numpy as np
+
+from arrays.emulated import xp
+
+REALS = {0: np.float32, 1: np.float64}
+BF16 = 14
+
+
+class CUDARuntimeError(RuntimeError):
+    """As CuPy's."""
+
+
+class OutOfMemoryError(MemoryError):
+    """As CuPy's."""
+
+
+def floats(pointer, kind, count):
+    """The numbers at an address, as float64."""
+    if kind == BF16:
+        halves = np.ctypeslib.as_array((ctypes.c_uint16 * count).from_address(pointer))
+        return (halves.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return view(pointer, kind, count).astype(np.float64)
+
+
+def view(pointer, kind, count):
+    dtype = np.dtype(REALS[kind])
+    return np.frombuffer((ctypes.c_char * (count * dtype.itemsize)).from_address(pointer), dtype)
+
+
+class Blas(SimpleNamespace):
+    """cuBLAS: matrices by columns."""
+
+    CUBLAS_OP_N, CUBLAS_OP_T = 0, 1
+    CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_64F = 68, 77, 70
+    CUBLAS_GEMM_DEFAULT = -1
+
+    def create(self):
+        return 1
+
+    def setStream(self, handle, stream):  # noqa: N802 (CuPy's name)
+        self.stream = stream
+
+    def getVersion(self, handle):  # noqa: N802
+        return 130100
+
+    def gemmEx(  # noqa: N802
+        self, handle, along_a, along_b, m, n, k, alpha, a, a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, algorithm
+    ):  # fmt: skip
+        self.compute = compute
+
+        def matrix(pointer, kind, transposed, rows, columns, step):
+            if transposed:
+                rows, columns = columns, rows
+            assert step >= max(1, rows)
+            values = floats(pointer, kind, step * (columns - 1) + rows if columns else 0)
+            padded = np.append(values, np.zeros(step * columns - values.size))
+            found = padded.reshape(columns, step).T[:rows]
+            return found.T if transposed else found
+
+        product = matrix(a, a_type, along_a, m, k, lda) @ matrix(b, b_type, along_b, k, n, ldb)
+        assert view(alpha, c_type, 1)[0] == 1
+        assert ldc == m
+        into = view(c, c_type, m * n).reshape(n, m).T
+        into[...] = product + into * view(beta, c_type, 1)[0]
+
+
+class Pool:
+    def malloc(self, size):
+        raise NotImplementedError
+
+    def free_bytes(self):
+        return 1 << 20
+
+
+class Stream:
+    def __init__(self, non_blocking=False):
+        assert non_blocking
+        self.ptr = 7
+
+    def use(self):
+        return self
+
+    def synchronize(self):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+class Device:
+    mem_info = (5 << 30, 8 << 30)
+
+    def __init__(self, number):
+        self.number = number
+
+    def use(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+def _memcpy(target, source, nbytes, kind, stream):
+    assert (kind, stream) == (1, 7)
+    ctypes.memmove(target, source, nbytes)
+
+
+def module(cards=1, capability=(9, 0)):
+    """The module, of a machine with so many cards."""
+
+    def count():
+        if cards < 0:
+            raise CUDARuntimeError("cudaErrorInsufficientDriver: the driver is older than the runtime\nand more")
+        return cards
+
+    properties = {"name": b"NVIDIA Fake", "major": capability[0], "minor": capability[1], "multiProcessorCount": 2}
+    runtime = SimpleNamespace(
+        CUDARuntimeError=CUDARuntimeError,
+        getDeviceCount=count,
+        getDeviceProperties=lambda number: properties,
+        runtimeGetVersion=lambda: 13010,
+        driverGetVersion=lambda: 13020,
+        memcpyHostToDevice=1,
+        memcpyAsync=_memcpy,
+        CUDA_R_32F=0,
+        CUDA_R_64F=1,
+        CUDA_R_16BF=BF16,
+    )
+    cuda = SimpleNamespace(
+        runtime=runtime,
+        driver=SimpleNamespace(CUDADriverError=type("CUDADriverError", (RuntimeError,), {})),
+        Device=Device,
+        Stream=Stream,
+        MemoryPool=Pool,
+        set_allocator=lambda malloc: None,
+        using_allocator=lambda malloc: contextlib.nullcontext(),
+        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    )
+
+    def empty(count, dtype):
+        if np.prod(count) * np.dtype(dtype).itemsize > 1 << 30:
+            raise OutOfMemoryError
+        return xp.DeviceArray(np.empty(count, dtype))
+
+    return SimpleNamespace(
+        __version__="14.2.0",
+        cuda=cuda,
+        empty=empty,
+        empty_like=lambda array: xp.DeviceArray(np.empty(array.shape, array.dtype)),
+        asarray=lambda array: xp.DeviceArray(np.array(array)),
+    )
