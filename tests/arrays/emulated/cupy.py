@@ -52,9 +52,8 @@ class Blas(SimpleNamespace):
     def getVersion(self, handle):  # noqa: N802
         return 130100
 
-    def gemmEx(  # noqa: N802
-        self, handle, along_a, along_b, m, n, k, alpha, a, a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, algorithm
-    ):  # fmt: skip
+    def gemmEx(self, handle, along_a, along_b, m, n, k, alpha, a, *more):  # noqa: N802
+        a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, _ = more
         self.compute = compute
 
         def matrix(pointer, kind, transposed, rows, columns, step):
