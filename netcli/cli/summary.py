@@ -6,20 +6,21 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import click
 
+from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.ops import Ops
 from netcli.cli import memory, table
-from netcli.cli.memory import Part
 from netcli.cli.options import engine_option, gpu_option, level_option, precision_option, python_option, stage_option
 from netcli.cli.target import PHASES, input_option, target, with_inputs
 from netcli.layers.base import TEST, TRAIN
 from netcli.net import Net
 from netcli.prototxt.lines import Document
+from netcli.training.batch_size import batch_size, with_batch
 from netcli.training.cards import device_of
 from netcli.training.choices import Choice, choose
+from netcli.training.memory import Part, check, parts, total
 from netcli.training.precision import ops_of
 
 
@@ -65,13 +66,16 @@ def command(
     --phase TEST runs it, on this machine: what is resident at the peak, within a tenth.  The first iterations may take
     more for a moment, while they try several ways to compute.  Of a SOLVER's nets it shows the one to train, with the
     memory of those that it tests beside it, or with --phase TEST the first one to test.
+
+    With --gpu the memory is the card's; if that has less free, the command ends with what would fit.
     """
     choice, solver = target(path, PHASES.index(phase), level, stages)
     document = with_inputs(choice.document, inputs)
     if batch is not None:
         document = with_batch(document, batch)
     with ExitStack() as opened:
-        ops = ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device)
+        device = device_of(solver, gpu, engine).device
+        ops = ops_of(solver, engine, precision, device=device)
         net = opened.enter_context(closing(dry(replace(choice, document=document), ops, allow_python)))
         tests = [
             opened.enter_context(closing(dry(test, ops, allow_python, shared_with=net)))
@@ -79,11 +83,20 @@ def command(
         ]
         own = {layer.name for layer in document.message.layer}
         found = [row for row in rows(net) if row.name in own]
-        needed = memory.parts(net, solver, tests)
+        needed = parts(net, solver, tests)
+
+        def needed_by(images: int) -> int:
+            smaller = replace(choice, document=with_batch(document, images))
+            with closing(dry(smaller, ops, allow_python)) as other:
+                return total(parts(other, solver, tests))
+
         if as_json:
             click.echo(json_text(net, found, needed))
-            return
-        click.echo("\n".join([net.name or path, "", *layer_lines(found), "", *memory.lines(needed)]))
+        else:
+            click.echo("\n".join([net.name or path, "", *layer_lines(found), "", *memory.lines(needed)]))
+        if isinstance(device, CudaDevice):
+            passes = solver.message.iter_size if solver is not None and net.gradients else 0
+            check(device, total(needed), batch_size(net), passes, needed_by)
 
 
 def dry(choice: Choice, ops: Ops, allow_python: bool, shared_with: Net | None = None) -> Net:
@@ -163,27 +176,3 @@ def json_text(net: Net, found: Sequence[Row], memory: Sequence[Part]) -> str:
     ]
     sizes = {part.key: part.nbytes for part in memory}
     return json.dumps({"net": net.name, "layers": layers, "memory": {**sizes, "peak": sum(sizes.values())}}, indent=2)
-
-
-def with_batch(document: Document, images: int) -> Document:
-    """The net with so many images in each batch: of data layers the batch_size, of other sources the first axis."""
-    message = type(document.message)()
-    message.CopyFrom(document.message)
-    for layer in message.layer:
-        if layer.bottom:
-            continue
-        for field, value in layer.ListFields():
-            if field.name.endswith("_param") and field.message_type and not field.is_repeated:
-                _set_batch(value, images)
-    return Document(message, document.lines)
-
-
-def _set_batch(param: Any, images: int) -> None:
-    fields = param.DESCRIPTOR.fields_by_name
-    if "batch_size" in fields:
-        param.batch_size = images
-    for shape in param.shape if "shape" in fields else ():
-        if shape.dim:
-            shape.dim[0] = images
-    if "num" in fields and param.num:
-        param.num[:] = [images] * len(param.num)

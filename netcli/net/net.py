@@ -45,7 +45,7 @@ class Net:
     constant      whether the parameters stay but for `load`, so that layers may keep what they make of them; who
                   writes to one otherwise says so by `parameters_changed`
     gradients     whether `backward` will be called; None: in TRAIN, and where the net says force_backward
-    dry           build and plan, but take no memory and fill no parameter: for `netcli summary`
+    dry           build and plan, but take no memory and fill no parameter before `take`
 
     Raises NetcliError with layer, file and line; all that can be found wrong is found before memory is taken.
 
@@ -119,16 +119,21 @@ class Net:
                 self.join()
             else:
                 self._plan()
+            self._shared = shared
+            self._lender = shared_with if in_turn and self._share else None
             if not dry:
-                self._fill(shared)
-                lent = shared_with._arena if shared_with and in_turn and self._share else None
-                self._arena = self.memory.take(self.context.device, lent)
-                self._weigh_kept_losses()
+                self.take()
         except BaseException:
             self.close()
             raise
 
     # -- building
+
+    def take(self) -> None:
+        """Take memory and fill the parameters: once, for a net that was built dry; after the net it shares with."""
+        self._fill(self._shared)
+        self._arena = self.memory.take(self.context.device, self._lender._arena if self._lender else None)
+        self._weigh_kept_losses()
 
     def join(self) -> None:
         """Let layers do the work of others where nobody looks at the blobs between; see Note [Joined layers].

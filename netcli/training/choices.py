@@ -55,10 +55,12 @@ class Choice:
         allow_python: bool = False,
         keep_blobs: bool = False,
         shared_with: Net | None = None,
+        dry: bool = False,
     ) -> Net:
         """The net; a net to train computes gradients whatever phase its state says.
 
         shared_with: the net to train, which this one takes turns with
+        dry: it takes no memory before `Net.take`
         """
         gradients = self.batches == 0 and not self.is_test
         return Net(
@@ -74,6 +76,7 @@ class Choice:
             in_turn=True,
             gradients=gradients,
             constant=not gradients and shared_with is None,
+            dry=dry,
         )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
+from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.ops import Ops
 from netcli.errors import NetcliError
 from netcli.net import Net
 from netcli.prototxt import to_text
 from netcli.prototxt.lines import Document
 from netcli.solvers import Solver, make_solver
+from netcli.training.batch_size import batch_size, with_batch
 from netcli.training.checks import check_solver
 from netcli.training.choices import Choice, choose
 from netcli.training.debug_info import DebugInfo
 from netcli.training.hooks import Hook
 from netcli.training.journal import Journal
+from netcli.training.memory import check, parts, total
 from netcli.training.snapshot import check_prefix
 from netcli.training.tests import Tests
 from netcli.training.trainer import Trainer
@@ -132,6 +136,7 @@ def open_session(
             allow_python=allow_python,
             keep_blobs=keep_blobs or (param.debug_info and shared_with is None),
             shared_with=shared_with,
+            dry=True,
         )
         nets.append(net)
         journal.say("net.cpp:255", "Network initialization done.")
@@ -143,6 +148,9 @@ def open_session(
         for number, choice in enumerate(test_choices):
             journal.say("solver.cpp:172", f"Creating test net (#{number}) specified by {choice.origin}")
             build(choice, shared_with=net)
+        _check_memory(solver, train_choice, nets, ops, seed, allow_python)
+        for built in nets:
+            built.take()
         rule = make_solver(solver, net.learnable, ops=ops)
     except BaseException:
         for built in nets:
@@ -150,3 +158,20 @@ def open_session(
         raise
     journal.say("solver.cpp:56", "Solver scaffolding done.")
     return Session(solver, train_choice, test_choices, net, nets[1:], rule, journal, ops, allow_python)
+
+
+def _check_memory(
+    solver: Document, train_choice: Choice, nets: Sequence[Net], ops: Ops, seed: int, allow_python: bool
+) -> None:
+    """Raise NetcliError where a card has less memory than the nets, which have none yet, and the solver will take."""
+    if not isinstance(ops.device, CudaDevice):
+        return
+    net, *tests = nets
+
+    def needed_by(images: int) -> int:
+        choice = replace(train_choice, document=with_batch(train_choice.document, images))
+        build = choice.build(ops=ops, seed=seed, allow_python=allow_python, keep_blobs=net.keep_blobs is True, dry=True)
+        with closing(build) as other:
+            return total(parts(other, solver, tests))
+
+    check(ops.device, total(parts(net, solver, tests)), batch_size(net), solver.message.iter_size, needed_by)

@@ -20,6 +20,7 @@ from netcli.arrays.cuda.device import CudaDevice
 from netcli.errors import NetcliError
 
 BLAS_WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, and more than older cards ask for
+KERNELS = 256 << 20  # bytes: about what the code of kernels takes, ours and libraries', as they are first launched
 OLDEST = (8, 0)  # compute capability: Ampere, the first with TF32 and bfloat16 products
 
 log = logging.getLogger("netcli")
@@ -51,6 +52,8 @@ class Card(CudaDevice):
 
     All work goes through one stream of its own, in turn; `current` makes it CuPy's for a thread.
     """
+
+    own_nbytes = BLAS_WORKSPACE + KERNELS
 
     def __init__(self, number: int) -> None:
         super().__init__()

@@ -51,6 +51,7 @@ class CudaDevice(Device):
     model = "a card"
     versions = ""  # of what computes on it
     processors = 1  # multiprocessors of the card
+    own_nbytes = 0  # what libraries and kernels take of its memory, once they are used
 
     def __init__(self) -> None:
         self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}

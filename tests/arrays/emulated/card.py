@@ -65,6 +65,7 @@ class EmulatedCard(CudaDevice):
     model = "emulated card"
     processors = 2
     memory = (6 << 30, 8 << 30)  # in bytes, free and in all
+    taken = 0  # bytes, in all
     versions = "emulated"
     replayed = 0  # recordings, in all
     refusals = (xp.RefusedError,)
@@ -92,12 +93,15 @@ class EmulatedCard(CudaDevice):
     def empty(self, count, dtype):
         xp.recording.refuse("memory is taken")
         memory = CPU.empty(count, dtype)
+        self.taken += memory.nbytes
         memory.view(np.uint8).fill(0xFF)  # NaN, so that reading what nobody wrote shows
         return xp.DeviceArray(memory)
 
     def zeros(self, count, dtype):
         xp.recording.refuse("memory is taken")
-        return xp.DeviceArray(CPU.zeros(count, dtype))
+        memory = CPU.zeros(count, dtype)
+        self.taken += memory.nbytes
+        return xp.DeviceArray(memory)
 
     def to_host(self, array):
         xp.recording.refuse("a value is read")
