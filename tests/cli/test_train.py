@@ -278,6 +278,11 @@ def test_a_folder_that_can_not_be_written_for_snapshots(project, netcli):
     assert err.endswith("snapshots can't be written: locked/net_iter_*: Permission denied\n")
 
 
+def told(err):
+    """What a process said on stderr beside the warning of a machine without oneDNN."""
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("warning: oneDNN can't be"))
+
+
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_stop_by_a_signal(project, name, status):
     project.write("max_iter: 1000000 display: 0")
@@ -285,7 +290,7 @@ def test_a_stop_by_a_signal(project, name, status):
     until_there(project.folder / "tiny_iter_10.solverstate", process)
     process.send_signal(signal.Signals[name])
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (status, "")
+    assert (process.returncode, told(err)) == (status, "")
     state = newest_state(str(project.prefix))
     assert f"stopped by {name} at iteration {read_state(state).iteration} of 1000000; --resume goes on" in out
     assert state in out
@@ -314,7 +319,7 @@ def test_a_full_disk(project):
     process = start(project, "--quiet", preexec_fn=limit)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert err == f"netcli: {project.prefix}_iter_2.caffemodel: can't be written: file too large\n"
+    assert told(err) == f"netcli: {project.prefix}_iter_2.caffemodel: can't be written: file too large\n"
     assert not list(project.folder.glob("tiny_iter*"))
 
 
@@ -346,7 +351,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(project):
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=60), err) == (0, "")
+    assert (process.wait(timeout=60), told(err)) == (0, "")
     assert (project.folder / "tiny_iter_12.caffemodel").exists()
 
 

@@ -126,7 +126,7 @@ def test_scales_average_over_the_crops_of_each(files):
     images = files[1]
     both, one, two = (opened(files, Views(scales=scales)) for scales in [(7, 9), (7,), (9,)])
     p = [test._scores(images, test._viewer)["fc"] for test in (both, one, two)]
-    np.testing.assert_allclose(p[0], (p[1] + p[2]) / 2, rtol=1e-12)
+    np.testing.assert_allclose(p[0], (p[1] + p[2]) / 2, rtol=1e-6)  # batches of another size
     for test in (both, one, two):
         test.close()
 
