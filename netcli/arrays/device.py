@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,6 +67,18 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait until all that was asked for is done: here it is."""
+
+    def mark(self) -> Any:
+        """A moment between what was asked for before and what is asked for then, for `between`."""
+        return time.perf_counter()
+
+    def between(self, start: Any, end: Any) -> float:
+        """Seconds from one mark to a later one; waits until that is reached."""
+        return float(end - start)
+
+    def named(self, _name: str) -> AbstractContextManager[Any]:
+        """What is asked for in it has a name for programs that look on: here none does."""
+        return contextlib.nullcontext()
 
     def gemm(self, a: Any, b: Any, c: Any) -> None:
         """c = a b: (m, k), (k, n) and (m, n), each C-contiguous or the transpose of what is."""

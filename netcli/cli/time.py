@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import click
 
@@ -22,21 +23,31 @@ from netcli.cli.options import (
     threads_option,
 )
 from netcli.cli.target import PHASES, input_option, target, with_inputs
+from netcli.cli.trace import Span, trace
 from netcli.layers.base import TEST
 from netcli.net import Net
+from netcli.snapshots.atomic import atomic_stream, check_writable
 from netcli.training.cards import device_of
 from netcli.training.precision import ops_of
+
+REPLAYED = 3  # whole iterations after which they are replayed, where the device does that
 
 
 @dataclass
 class Times:
-    """Seconds in all iterations together: of each layer, and of the whole passes."""
+    """Seconds in all iterations together: of each layer, and of the whole passes.
+
+    spans     of each layer's pass, in turn
+    replayed  whole iterations, not layer by layer, on a device that replays them
+    """
 
     iterations: int
     forward: list[float]
     backward: list[float]
     forward_pass: float = 0.0
     backward_pass: float = 0.0
+    spans: list[Span] = field(default_factory=list)
+    replayed: float | None = None
 
 
 @click.command(short_help="Measure how long each layer takes.")
@@ -52,6 +63,11 @@ class Times:
 @input_option
 @threads_option
 @python_option
+@click.option(
+    "--profile",
+    metavar="FILE",
+    help="Write a trace of all passes, for Perfetto or chrome://tracing; on a card the layers have NVTX ranges too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, times in milliseconds.")
 def command(
     path: str,
@@ -65,12 +81,17 @@ def command(
     inputs: Sequence[tuple[str, list[int]]],
     threads: int | None,
     allow_python: bool,
+    profile: str | None,
     as_json: bool,
 ) -> None:
     """Measure how long each layer of a net takes, on the average of some iterations after a first that is not counted.
 
-    The net has random weights.  In TRAIN the backward pass is measured too.
+    The net has random weights.  In TRAIN the backward pass is measured too.  On a card its own clock measures, and
+    whole iterations are measured as well, which are replayed there: small layers take less in them than by themselves,
+    for which the card waits to be asked.
     """
+    if profile is not None:
+        check_writable(profile)
     if threads is not None:
         set_threads(threads)
     choice, solver = target(path, PHASES.index(phase), level, stages)
@@ -85,36 +106,72 @@ def command(
     )
     try:
         measure(net, 1)
-        times = measure(net, iterations)
+        times = measure(net, iterations, named=profile is not None)
+        times.replayed = measure_replayed(net, iterations)
+        if profile is not None:
+            with atomic_stream(profile) as stream:
+                stream.write(trace(net, times.spans).encode())
         click.echo(json_text(net, times) if as_json else "\n".join(table_lines(net, times)))
     finally:
         net.close()
 
 
-def measure(net: Net, iterations: int) -> Times:
-    """Run forward and, where the net has gradients, backward, layer by layer."""
-    layers = range(len(net.layers))
-    times = Times(iterations, [0.0] * len(layers), [0.0] * len(layers))
-    clock = time.perf_counter
+def measure(net: Net, iterations: int, named: bool = False) -> Times:
+    """Run forward and, where the net has gradients, backward, layer by layer.
+
+    named: each layer's pass has its name for programs that look on
+    """
+    device, layers = net.context.device, range(len(net.layers))
+    passes = []  # layers in their order, and the marks between them
     for _ in range(iterations):
-        begin = start = clock()
-        for i in layers:
-            net.forward(i, i)
-            end = clock()
-            times.forward[i] += end - start
-            start = end
-        times.forward_pass += start - begin
-        if not net.gradients:
-            continue
-        net.clear_diffs()
-        begin = start = clock()
-        for i in reversed(layers):
-            net.backward(i, i)
-            end = clock()
-            times.backward[i] += end - start
-            start = end
-        times.backward_pass += start - begin
+        passes.append((layers, _marks(net, net.forward_layer, layers, "forward" if named else "")))
+        if net.gradients:
+            net.clear_diffs()
+            order = layers[::-1]
+            back = _marks(net, lambda i: net.backward(i, i), order, "backward" if named else "")
+            passes.append((order, back))
+    times = Times(iterations, [0.0] * len(layers), [0.0] * len(layers))
+    origin = passes[0][1][0]
+    for order, marks in passes:
+        backward = order is not layers
+        of_layers = times.backward if backward else times.forward
+        for i, start, end in zip(order, marks, marks[1:], strict=False):
+            took = device.between(start, end)
+            of_layers[i] += took
+            times.spans.append(Span(i, backward, device.between(origin, start), took))
+        whole = device.between(marks[0], marks[-1])
+        if backward:
+            times.backward_pass += whole
+        else:
+            times.forward_pass += whole
     return times
+
+
+def _marks(net: Net, run: Callable[[int], None], order: Sequence[int], name: str) -> list[Any]:
+    """Run layers one after the other; a mark before each, and behind the last."""
+    device = net.context.device
+    marks = [device.mark()]
+    for i in order:
+        with device.named(f"{net.layers[i].name} {name}") if name else contextlib.nullcontext():
+            run(i)
+        marks.append(device.mark())
+    return marks
+
+
+def measure_replayed(net: Net, iterations: int) -> float | None:
+    """Seconds of whole iterations as they are replayed; None on a device that replays none."""
+    device = net.context.device
+    if not device.records:
+        return None
+    start = device.mark()
+    for number in range(REPLAYED + iterations):
+        if number == REPLAYED:
+            start = device.mark()
+        net.forward()
+        if net.gradients:
+            net.clear_diffs()
+            net.backward()
+    return device.between(start, device.mark())
 
 
 def table_lines(net: Net, times: Times) -> list[str]:
@@ -135,11 +192,14 @@ def table_lines(net: Net, times: Times) -> list[str]:
             row.append(milliseconds(backward))
         sums.append(milliseconds(times.backward_pass))
     both = milliseconds(times.forward_pass + times.backward_pass)
-    return [
+    lines = [
         *table.lines(head, [*found, sums], left=2),
         "",
         f"{both} ms an iteration, on the average of {times.iterations}",
     ]
+    if times.replayed is not None:
+        lines.append(f"{milliseconds(times.replayed)} ms an iteration as it is replayed")
+    return lines
 
 
 def json_text(net: Net, times: Times) -> str:
@@ -170,6 +230,7 @@ def json_text(net: Net, times: Times) -> str:
             "forward_ms": milliseconds(times.forward_pass),
             "backward_ms": milliseconds(times.backward_pass),
             "total_ms": milliseconds(times.forward_pass + times.backward_pass),
+            **({} if times.replayed is None else {"replayed_ms": milliseconds(times.replayed)}),
         },
         indent=2,
     )

@@ -198,6 +198,10 @@ class Net:
             self._wants_forward = False
         return self._passes.loss(start, stop)
 
+    def forward_layer(self, i: int) -> None:
+        """Run layer i, and sum no loss: for who measures one after the other."""
+        self._passes.one(i, self._follow)
+
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""
         if not self.gradients:

@@ -113,6 +113,10 @@ class Passes:
         if self._total is not None:
             self._weigh(start, stop)
 
+    def one(self, i: int, follow: Callable[[int, int], None]) -> None:
+        """Run layer i, without its part in the loss."""
+        self._run((i,), i + 1, follow)
+
     def _run(self, numbers: Iterable[int], stop: int, follow: Callable[[int, int], None]) -> None:
         i = 0
         try:

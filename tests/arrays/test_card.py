@@ -117,3 +117,18 @@ def test_without_cupy(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.raises(NetcliError, match=r"^the GPU engine needs CuPy: pip install 'netcli\[gpu\]'"):
         cards.Card(0)
+
+
+def test_marks_are_events_of_the_card(card):
+    start, middle, end = card.mark(), card.mark(), card.mark()
+    assert card.between(start, end) == 0.5
+    assert card.between(start, middle) == 0.25
+    assert card.seconds(card.mark) == 0.5  # from before the work, which is another mark, to behind it
+
+
+def test_names_are_ranges_that_end_whatever_happens(card):
+    with card.named("conv1 forward"):
+        pass
+    with pytest.raises(ValueError, match="broken"), card.named("conv1 backward"):
+        raise ValueError("broken")
+    assert card.xp.cuda.nvtx.told == ["conv1 forward", None, "conv1 backward", None]

@@ -171,6 +171,23 @@ class Card(CudaDevice):
     def synchronize(self) -> None:
         self.stream.synchronize()
 
+    def mark(self) -> Any:
+        return self.stream.record()
+
+    def between(self, start: Any, end: Any) -> float:
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1000
+
+    @contextlib.contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """A range of NVTX, which NVIDIA's profilers show."""
+        nvtx = self._cupy.cuda.nvtx
+        nvtx.RangePush(name)
+        try:
+            yield
+        finally:
+            nvtx.RangePop()
+
     # -- work
 
     def function(self, file: str, name: str, options: tuple[str, ...]) -> Callable[..., None]:
@@ -211,14 +228,6 @@ class Card(CudaDevice):
 
     def pointer(self, array: Any) -> int:
         return int(array.data.ptr)
-
-    def seconds(self, work: Callable[[], None]) -> float:
-        begin, end = (self._cupy.cuda.Event() for _ in range(2))
-        begin.record(self.stream)
-        work()
-        end.record(self.stream)
-        end.synchronize()
-        return float(self._cupy.cuda.get_elapsed_time(begin, end)) / 1000
 
     @functools.cached_property
     def _blas(self) -> tuple[Any, int]:

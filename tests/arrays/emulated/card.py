@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +116,6 @@ class EmulatedCard(CudaDevice):
 
     def pointer(self, array):
         return array.pointer()
-
-    def seconds(self, work):
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
 
     @property
     def cudnn(self):
