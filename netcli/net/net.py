@@ -120,7 +120,7 @@ class Net:
             else:
                 self._plan()
             self._shared = shared
-            self._lender = shared_with if in_turn and self._share else None
+            self._lender: Net | None = shared_with if in_turn and self._share else None
             if not dry:
                 self.take()
         except BaseException:
@@ -132,7 +132,9 @@ class Net:
     def take(self) -> None:
         """Take memory and fill the parameters: once, for a net that was built dry; after the net it shares with."""
         self._fill(self._shared)
-        self._arena = self.memory.take(self.context.device, self._lender._arena if self._lender else None)
+        lent = self._lender._arena if self._lender else None
+        self._lender = None  # who is not kept for the sake of its memory
+        self._arena = self.memory.take(self.context.device, lent)
         self._weigh_kept_losses()
 
     def join(self) -> None:

@@ -32,7 +32,8 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
     """What is taken at the peak, a part each; of a solver with its history and the nets that it tests.
 
     On the CPU the program and its libraries are as large as they are now, with the code that they generated for these
-    nets.  On a card they count only with what they take there.
+    nets.  On a card they count only with what they take there; what cuDNN works in is known at its first execution
+    alone, and not in it.
     """
     plan, device = net.memory, net.context.device
     work = net.work_space(add=solver is not None and solver.message.iter_size > 1)
