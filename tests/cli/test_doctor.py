@@ -88,5 +88,5 @@ def test_a_card_is_held_against_the_cpu(netcli, monkeypatch, is_wrong):
     status, out, _ = netcli("doctor")
     assert status == 0
     line, result = (re.search(pattern, out, re.MULTILINE) for pattern in (r"^card 0 .*$", r"^ +(WRONG.*|computes .*)$"))
-    assert line[0].endswith("a card, 6.0 GiB free of 8.0 GiB, emulated")
+    assert line[0].endswith("emulated card, 6.0 GiB free of 8.0 GiB, emulated")
     assert result[1].startswith("WRONG: relu1 differs by" if is_wrong else "computes what the CPU does")
