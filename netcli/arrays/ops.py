@@ -48,7 +48,7 @@ BODIES = {
         "cuda.stochastic_pool:StochasticPool",
         "plain.stochastic_pool:StochasticPool",
     ),
-    "lrn": ("cuda.lrn:LRN", "onednn.lrn:LRN", "compiled.lrn:LRN", "plain.lrn:LRN"),
+    "lrn": ("cuda.lrn:LRN", "compiled.lrn:LRN", "onednn.lrn:LRN", "plain.lrn:LRN"),
     "batch_norm": (
         "cuda.batch_norm:BatchNorm",
         "compiled.batch_norm:BatchNorm",
@@ -281,7 +281,7 @@ class Ops:
         "within": over size x size pixels around each, n = size ** 2, zeros outside the image.
 
         plan.forward(x, y)
-        plan.backward(x, y, dy, dx)   unless gradients is False, and forward keeps nothing for it
+        plan.backward(x, dy, dx)   unless gradients is False, and forward keeps nothing for it
         """
         return self._plan("lrn", x_shape, region, size, alpha, beta, k, dtype, gradients)
 

@@ -28,6 +28,8 @@ class LRN(Layer):
             engine       changes nothing
     """
 
+    reads_top = False
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.p.local_size % 2 == 0:
             raise ShapeError(f"local_size is {self.p.local_size}; it has to be odd", field="lrn_param.local_size")
@@ -52,4 +54,4 @@ class LRN(Layer):
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
-            self.plan.backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff)
+            self.plan.backward(bottom[0].data, top[0].diff, bottom[0].diff)

@@ -254,7 +254,6 @@ def test_without_gradients_nothing_is_kept_for_them():
 @pytest.mark.parametrize("block", [1, 1 << 20])
 def test_plain_plans_without_gradients(monkeypatch, block):
     monkeypatch.setattr(pool, "BLOCK_BYTES", block)
-    monkeypatch.setattr(lrn, "BLOCK_BYTES", block)
     shape = (3, 4, 6, 6)
     x = array(shape)
     for method in ("max", "ave"):
@@ -263,8 +262,13 @@ def test_plain_plans_without_gradients(monkeypatch, block):
         for plan, y in zip(plans, results, strict=True):
             plan.forward(x, y)
         np.testing.assert_array_equal(*results)
-    plans = [lrn.LRN(shape, "within", 3, 0.1, 0.75, 1.0, F4, gradients) for gradients in (True, False)]
+    one_block = lrn.LRN(shape, "within", 3, 0.1, 0.75, 1.0, F4)
+    monkeypatch.setattr(lrn, "BLOCK_BYTES", block)
+    plans = [one_block, lrn.LRN(shape, "within", 3, 0.1, 0.75, 1.0, F4)]
     results = [array(shape) for _ in plans]
     for plan, y in zip(plans, results, strict=True):
         plan.forward(x, y)
+    np.testing.assert_array_equal(*results)
+    for plan, dx in zip(plans, results, strict=True):
+        plan.backward(x, x, dx)
     np.testing.assert_array_equal(*results)

@@ -44,7 +44,7 @@ class LRN:
 
     @cached_property
     def _backward(self) -> Call:
-        return self._call("lrn_gradient", 3)
+        return self._call("lrn_gradient", 2)
 
     @cached_property
     def _kept(self) -> Any:
@@ -54,8 +54,8 @@ class LRN:
     def forward(self, x: Any, y: Any) -> None:
         self._forward.run((x, y), self._kept, self._scale, self._k, self._beta, *self._where)
 
-    def backward(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
-        self._backward.run((x, y, dy, dx), self._kept, self._scale, self._beta, *self._where)
+    def backward(self, x: Any, dy: Any, dx: Any) -> None:
+        self._backward.run((x, dy, dx), self._kept, self._scale, self._beta, *self._where)
 
     def work_space(self, _calls: Calls) -> WorkSpace:
         return WorkSpace(self._gradients * count_of(self._shape) * self._dtype.itemsize)

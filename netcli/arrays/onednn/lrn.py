@@ -66,5 +66,5 @@ class LRN(TwoPrograms):
     def forward(self, x: Any, y: Any) -> None:
         self._forward_program.run(x, y)
 
-    def backward(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
+    def backward(self, x: Any, dy: Any, dx: Any) -> None:
         self._backward_program.run(x, dy, dx)

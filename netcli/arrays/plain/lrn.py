@@ -37,10 +37,9 @@ class LRN:
         self.beta, self.k = beta, k
         image = np.dtype(dtype).itemsize * count_of(x_shape[1:])
         self.images = max(1, min(x_shape[0], BLOCK_BYTES // max(1, image)))
-        # Backward asks for all of s, forward for those of a block.
         self.starts = range(0, x_shape[0], self.images)
-        kept = (x_shape[0] if gradients else self.images, *x_shape[1:])
-        self.s = view(np.empty(count_of(kept), dtype), kept, channels_last=True)
+        block = (self.images, *x_shape[1:])
+        self.s = view(np.empty(count_of(block), dtype), block, channels_last=True)
 
     def _window_sums(self, x: Any) -> Any:
         """Sums over the window around each item; zeros outside."""
@@ -57,23 +56,27 @@ class LRN:
     def _blocks(self) -> list[slice]:
         return [slice(n, n + self.images) for n in self.starts]
 
+    def _s(self, x: Any) -> Any:
+        """Of a block of images."""
+        s = self.s[: len(x)]
+        np.multiply(self._window_sums(np.square(x)), self.scale, out=s)
+        s += self.k
+        return s
+
     def forward(self, x: Any, y: Any) -> None:
         for n in self._blocks():
-            s = self.s[n] if len(self.s) == len(x) else self.s[: len(x[n])]
-            np.multiply(self._window_sums(np.square(x[n])), self.scale, out=s)
-            s += self.k
-            np.multiply(x[n], np.power(s, -self.beta), out=y[n])
+            np.multiply(x[n], np.power(self._s(x[n]), -self.beta), out=y[n])
 
-    def backward(self, x: Any, y: Any, dy: Any, dx: Any) -> None:
-        # dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i sum_j dy_j y_j / s_j over the windows j that i is in,
+    def backward(self, x: Any, dy: Any, dx: Any) -> None:
+        # dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i sum_j dy_j x_j s_j^-beta / s_j over the windows j that i is in,
         # which are those around the items of the window around i.
         for n in self._blocks():
-            s = self.s[n]
-            ratio = self._window_sums(dy[n] * y[n] / s)
+            s = self._s(x[n])
+            scaled = dy[n] * np.power(s, -self.beta)
+            ratio = self._window_sums(scaled * x[n] / s)
             ratio *= x[n]
             ratio *= 2 * self.scale * self.beta
-            np.multiply(dy[n], np.power(s, -self.beta), out=dx[n])
-            dx[n] -= ratio
+            np.subtract(scaled, ratio, out=dx[n])
 
     def work_space(self, _calls: Calls) -> WorkSpace:
         return WorkSpace(self.s.nbytes)

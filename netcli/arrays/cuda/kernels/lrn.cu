@@ -48,11 +48,11 @@ extern "C" __global__ void lrn(const real* x, real* y, real* kept, real scale, r
   }
 }
 
-// dx_i = dy_i * s_i ** -beta - 2 * scale * beta * x_i * sum(dy_j * y_j / s_j) over the j that i is a neighbour of: its
+// dx_i = dy_i * s_i ** -beta - 2 * scale * beta * x_i * sum(dy_j * x_j * s_j ** -beta / s_j) over the j that i is a neighbour of: its
 // neighbours.
-extern "C" __global__ void lrn_gradient(const real* x, const real* y, const real* dy, real* dx, const real* kept,
-                                        real scale, real beta, int across, index_t reach, index_t height,
-                                        index_t width, index_t channels, index_t count) {
+extern "C" __global__ void lrn_gradient(const real* x, const real* dy, real* dx, const real* kept, real scale,
+                                        real beta, int across, index_t reach, index_t height, index_t width,
+                                        index_t channels, index_t count) {
   real factor = 2 * scale * beta;
   ITEMS(i, count) {
     Near at = near(i, across, reach, height, width, channels);
@@ -61,7 +61,7 @@ extern "C" __global__ void lrn_gradient(const real* x, const real* y, const real
       real of_line = 0;
       for (index_t n = at.inner_first; n <= at.inner_last; ++n) {
         index_t j = i + o * at.outer_step + n * at.inner_step;
-        of_line += dy[j] * y[j] * kept[j];
+        of_line += dy[j] * x[j] * power(kept[j], beta) * kept[j];
       }
       sum += of_line;
     }
