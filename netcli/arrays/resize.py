@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.compiled import compiler
+from netcli.arrays.interpolation import LINEAR, resample
 from netcli.arrays.layout import Shape
 from netcli.arrays.once import once
 from netcli.arrays.ops import Unsupported
@@ -24,11 +25,16 @@ WEIGHT_BITS = 11
 Window = tuple[int, int, int, int]  # top, left, height, width
 
 
-def resize(image: Any, height: int, width: int, window: Window | None = None) -> Any:
-    """(C, H, W) uint8 in any strides, or a window of it, to (C, height, width) uint8, which lies in pixels."""
+def resize(image: Any, height: int, width: int, window: Window | None = None, interpolation: str = LINEAR) -> Any:
+    """(C, H, W) uint8 in any strides, or a window of it, to (C, height, width) uint8, which lies in pixels.
+
+    interpolation: of INTERPOLATIONS; the others are `interpolation.py`'s
+    """
     top, left, *size = window or (0, 0, *image.shape[1:])
     if (height, width) == tuple(size):
         return image if window is None else image[:, top : top + height, left : left + width]
+    if interpolation != LINEAR:
+        return resample(image[:, top : top + size[0], left : left + size[1]], height, width, interpolation)
     run = _compiled()
     if run is None:
         return resize_by_numpy(image[:, top : top + size[0], left : left + size[1]], height, width)

@@ -14,6 +14,7 @@ import click
 import numpy as np
 
 from netcli.arrays import random
+from netcli.arrays.interpolation import INTERPOLATIONS, LINEAR
 from netcli.arrays.threads import usable_cpus
 from netcli.cli.screen import Screen
 from netcli.snapshots import atomic_write
@@ -106,6 +107,13 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @click.option("--short-side", type=click.IntRange(1, 65535), help="Bring the short side to this, in proportion.")
 @click.option("--resize-width", type=click.IntRange(0), default=0, help="Pixels; with --resize-height, as --size.")
 @click.option("--resize-height", type=click.IntRange(0), default=0, help="Pixels; with --resize-width, as --size.")
+@click.option(
+    "--interpolation",
+    type=click.Choice(INTERPOLATIONS),
+    default=LINEAR,
+    show_default=True,
+    help="How pixels of another size are made; area is best to shrink by much.",
+)
 @click.option("--orient", is_flag=True, help="Turn images as their EXIF data say.")
 @click.option("--check-size", is_flag=True, help="Refuse images of different sizes.")
 @click.option("--encoded", is_flag=True, help="Store image files instead of their pixels.")
@@ -152,6 +160,7 @@ def convert(
     short_side: int | None,
     resize_width: int,
     resize_height: int,
+    interpolation: str,
     orient: bool,
     check_size: bool,
     encoded: bool,
@@ -183,7 +192,7 @@ def convert(
     if shuffle:
         seed = random.new_seed() if seed is None else seed
     order = random.permutation(seed or 0, "convert-images", 0, count) if shuffle else np.arange(count)
-    recipe = Recipe(not gray, size, fit, short_side or 0, orient, encoded, encode_type, quality)
+    recipe = Recipe(not gray, size, fit, short_side or 0, orient, encoded, encode_type, quality, interpolation)
     if max_bad is None:
         max_bad = 1.0 if skip_unreadable else 0
     most_bad = int(max_bad * count) if isinstance(max_bad, float) else max_bad

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netcli.arrays.interpolation import LINEAR
 from netcli.arrays.layout import Shape
 from netcli.arrays.resize import proportional, resize
 from netcli.errors import DataError
@@ -27,6 +28,7 @@ class Recipe:
     fit          how: "warp" stretches it, "crop" keeps its proportions and cuts off what is too much on both sides,
                  "pad" keeps them and adds black on both sides
     short_side   or bring its short side to this, in proportion; 0: as it is
+    interpolation   of INTERPOLATIONS of arrays/interpolation.py
     orient       turn it as its EXIF data say
     encoded      store an image file instead of pixels: the file's own bytes where nothing is done to them
     encode_type  kind of that file, "" for the one it has; quality: of a JPEG or WebP, 0 to 100
@@ -40,6 +42,7 @@ class Recipe:
     encoded: bool = False
     encode_type: str = ""
     quality: int = JPEG_QUALITY
+    interpolation: str = LINEAR
 
 
 class Record(NamedTuple):
@@ -88,10 +91,11 @@ def _outcome(source: Source, recipe: Recipe) -> Outcome:
 def fitted(image: Any, recipe: Recipe) -> Any:
     """The image (C, H, W) in the size that the recipe says; the image itself where it has it."""
     height, width = image.shape[1:]
+    how = recipe.interpolation
     if recipe.short_side:
-        return resize(image, *proportional(image.shape, recipe.short_side))
+        return resize(image, *proportional(image.shape, recipe.short_side), interpolation=how)
     if recipe.size is None or recipe.fit == "warp":
-        return image if recipe.size is None else resize(image, *recipe.size)
+        return image if recipe.size is None else resize(image, *recipe.size, interpolation=how)
     ratios = recipe.size[0] / height, recipe.size[1] / width
     scale = max(ratios) if recipe.fit == "crop" else min(ratios)
     # Rounded to no less than what is cut out, or no more than what is filled.
@@ -99,7 +103,7 @@ def fitted(image: Any, recipe: Recipe) -> Any:
     inner = [
         max(1, limit(round(side * scale), wanted)) for side, wanted in zip((height, width), recipe.size, strict=True)
     ]
-    image = resize(image, *inner)
+    image = resize(image, inner[0], inner[1], interpolation=how)
     begin = [abs(side - wanted) // 2 for side, wanted in zip(inner, recipe.size, strict=True)]
     if recipe.fit == "crop":
         return image[:, begin[0] : begin[0] + recipe.size[0], begin[1] : begin[1] + recipe.size[1]]

@@ -234,6 +234,32 @@ def test_numbers_from_words():
     assert min(counts.values()) > 550
 
 
+@pytest.mark.parametrize("mode", ["NEAREST", "AREA", "CUBIC", "LINEAR"])
+def test_resized_in_the_way_that_interp_mode_says(mode):
+    image = noise(3, 20, 20)
+    want = resize(image, 8, 8, interpolation=mode.lower())
+    for text in (
+        "resize_param { height: 8 width: 8 interp_mode: %s }",
+        "random_resize_param { min_size: 8 max_size: 8 resize_param { interp_mode: %s } } crop_size: 8",
+        "random_aspect_ratio_param { min_area_ratio: 1 resize_param { height: 8 width: 8 interp_mode: %s } }",
+    ):
+        np.testing.assert_array_equal(apply(transform(text % mode, train=True), image, 0, 3), want)
+
+
+def test_of_several_interp_modes_one_is_drawn_and_the_first_is_that_of_testing():
+    image = noise(3, 20, 20)
+    text = "resize_param { height: 8 width: 8 interp_mode: NEAREST interp_mode: CUBIC interp_mode: AREA }"
+    ways = [resize(image, 8, 8, interpolation=name) for name in ("nearest", "cubic", "area")]
+    made = transform(text, train=True)
+    counts = [0, 0, 0]
+    for record in range(300):
+        found = apply(made, image, 0, record)
+        counts[[np.array_equal(found, way) for way in ways].index(True)] += 1
+    assert min(counts) > 60
+    for record in range(5):
+        np.testing.assert_array_equal(apply(transform(text, train=False), image, 0, record), ways[0])
+
+
 # -- faults
 
 
@@ -243,7 +269,10 @@ def test_numbers_from_words():
         ("crop_h: 4", "crop_h 4 and crop_w 0 go together"),
         ("crop_size: 4 crop_h: 4 crop_w: 4", "crop_size and crop_h exclude each other"),
         ("resize_param { width: 3 }", "resize_param needs height and width, not 0 and 3"),
-        ("resize_param { width: 3 height: 3 interp_mode: CUBIC }", "images are resized by LINEAR alone"),
+        (
+            "resize_param { width: 3 height: 3 interp_mode: LANCZOS4 }",
+            "interp_mode LANCZOS4: images are resized",
+        ),
         ("random_resize_param { min_size: 5 max_size: 4 } crop_size: 3", "min_size 5 must be above 0 and at most"),
         ("random_aspect_ratio_param { }", "needs a size"),
         ("random_aspect_ratio_param { min_area_ratio: 2 } crop_size: 3", "areas from 2 to 1 are no fractions"),

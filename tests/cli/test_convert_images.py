@@ -313,13 +313,19 @@ def test_killed_ten_times_at_random_moments_it_goes_on_to_the_same_bytes(many):
 
 
 def test_another_job_begins_anew(many):
-    process = start(many, "--skip-unreadable")
+    process = start(many, "--skip-unreadable", "--size", "3")
     after_a_commit(many, process)
     process.kill()
     process.communicate()
-    run(many, "--skip-unreadable", "--gray")
-    assert len(records(many / "db")) == 8994
-    assert read_datum(records(many / "db")[0][1])[0].shape == (1, 4, 6)
+    process = start(many, "--skip-unreadable", "--size", "3", "--gray")
+    after_a_commit(many, process)
+    process.kill()
+    process.communicate()
+    run(many, "--skip-unreadable", "--size", "3", "--gray", "--interpolation", "area", "--force")
+    made = records(many / "db")
+    assert len(made) == 8994
+    grey = decode_image((many / "photos" / "0.png").read_bytes(), False)
+    np.testing.assert_array_equal(read_datum(made[0][1])[0], resize(grey, 3, 3, interpolation="area"))
 
 
 @pytest.fixture(params=["one", "threads", "processes"])
@@ -454,6 +460,15 @@ def test_sizes(folder, images, options, shape):
     if "pad" in options:
         np.testing.assert_array_equal(made[:, 3:5], resize(images[1], 2, 3))
         assert made[:, :3].max() == made[:, 5:].max() == 0
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "area", "cubic"])
+def test_interpolations(folder, images, interpolation):
+    for options, size in ((["--size", "2x3"], (2, 3)), (["--short-side", 8], (8, 12)), (["--size", 9], (9, 9))):
+        run(folder, *options, "--interpolation", interpolation, "--force")
+        made = read_datum(records(folder / "db")[1][1])[0]
+        np.testing.assert_array_equal(made, resize(images[1], *size, interpolation=interpolation))
+        assert (made != resize(images[1], *size)).any()
 
 
 @settings(deadline=None, max_examples=60)

@@ -55,10 +55,11 @@ def chw(image):
     return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
 
 
-def opencv_resized(image, height, width):
+def opencv_resized(image, height, width, interpolation="linear"):
     """(C, H, W), by OpenCV."""
     pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
-    return chw(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
+    way = getattr(cv2, f"INTER_{interpolation.upper()}")
+    return chw(cv2.resize(pixels, (width, height), interpolation=way))
 
 
 sizes = st.integers(1, 70)
@@ -79,6 +80,36 @@ def test_any_resize_is_opencv_s_bit_by_bit(channels, height, width, new_height, 
 def test_sizes_of_photographs_too(channels, size, wanted):
     image = np.random.default_rng(channels).integers(0, 256, (channels, *size), dtype=np.uint8)
     np.testing.assert_array_equal(resize(image, *wanted), opencv_resized(image, *wanted))
+
+
+def check_within(image, size, interpolation, levels):
+    got = resize(image, *size, interpolation=interpolation)
+    assert got.dtype == np.uint8
+    want = opencv_resized(image, *size, interpolation)
+    assert np.abs(got.astype(int) - want).max() <= levels
+
+
+OTHER_WAYS = pytest.mark.parametrize(("interpolation", "levels"), [("nearest", 0), ("area", 1), ("cubic", 1)])
+
+
+@OTHER_WAYS
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from([1, 3]), sizes, sizes, sizes, sizes, st.integers(0, 2**32))
+def test_other_interpolations_are_opencv_s_within_a_level(
+    interpolation, levels, channels, height, width, new_height, new_width, seed
+):
+    image = np.random.default_rng(seed).integers(0, 256, (channels, height, width), dtype=np.uint8)
+    check_within(image, (new_height, new_width), interpolation, levels)
+
+
+@OTHER_WAYS
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [((480, 640), (256, 256)), ((512, 768), (128, 256)), ((300, 200), (150, 100)), ((375, 500), (256, 600))],
+)
+def test_photographs_in_other_ways(interpolation, levels, size, wanted):
+    image = np.random.default_rng(3).integers(0, 256, (3, *size), dtype=np.uint8)
+    check_within(image, wanted, interpolation, levels)
 
 
 def encoded(kind, pixels, **options):
