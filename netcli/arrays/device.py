@@ -13,8 +13,14 @@ import numpy as np
 ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads whole
 
 
-def done() -> None:
-    """What has nothing to wait for."""
+class Upload:
+    """A copy from the host to a device that may be under way; here it is done."""
+
+    def wait(self) -> None:
+        """Return when the host's values may change."""
+
+    def join(self) -> None:
+        """Have what the device is asked for from now on come after the copy."""
 
 
 class Device:
@@ -60,10 +66,18 @@ class Device:
         """A flat array of NumPy's for what is to be sent here; its content is whatever was there."""
         return Device.empty(self, count, dtype)
 
-    def send(self, array: Any, values: Any) -> Callable[[], None]:
-        """As `write`, without waiting: `values` stay as they are until what is returned has been called and is done."""
-        self.write(array, values)
-        return done
+    def fence(self) -> Any:
+        """The work that was asked for so far, as `upload` takes it; by the thread that computes."""
+        return None
+
+    def upload(self, array: Any, values: Any, after: Any) -> Upload:
+        """Copy a flat array of `host_memory` to the first items of a flat array of the same type, by any thread.
+
+        The copy comes after the work of a `fence`, and goes on beside all that came later; nobody waits for it but who
+        asks what is returned to.
+        """
+        array[: values.size] = values
+        return Upload()
 
     def synchronize(self) -> None:
         """Wait until all that was asked for is done: here it is."""

@@ -192,6 +192,17 @@ class Transform:
         drawn = [random.words(self.seed, purpose, epoch, first, count, blocks) for purpose, blocks in self._blocks]
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn, axis=1)
 
+    def windows_of(self, ops: Ops) -> Any:
+        """The plan of `Ops.normalise_batch` that does all of it, by `window` and `less`; None: none does."""
+        if self._sizes or self._changes or self._pad or self._cutout is not None:
+            return None
+        return ops.normalise_batch(self._mean, self._scale, self._dtype)
+
+    def window(self, words: Any, height: int, width: int) -> tuple[int, int, bool]:
+        """Top and left of what is cut out of an image, and whether it is mirrored."""
+        top, left, _, _ = self._window(words, height, width)
+        return top, left, self._mirrored(words)
+
     def _window(self, words: Any, height: int, width: int) -> tuple[int, int, int, int]:
         """Top, left, height and width of what is cut out."""
         if self.crop == (0, 0):
@@ -237,7 +248,7 @@ class Transform:
             else:  # the mean is that of the whole image
                 image = np.empty_like(image)
                 image[:, top : top + height, left : left + width] = part
-        self._normalise.forward(image, top, left, self._mirrored(words), self._less(words), out)
+        self._normalise.forward(image, top, left, self._mirrored(words), self.less(words), out)
         for square in self._squares(words, height, width):
             out[:, square[0], square[1]] = 0
 
@@ -268,8 +279,14 @@ class Transform:
         """For testing: a part of an `uncut` image, of the size of `out` (C, h, w), less the mean and scaled."""
         self._normalise.forward(image, top, left, mirrored, self._mean_value, out)
 
-    def _less(self, words: Any) -> Any:
-        """What is taken off each channel."""
+    @property
+    def less_count(self) -> int:
+        """Numbers that `less` gives; 0: none."""
+        given = 0 if self._mean_value is None else len(self._mean_value)
+        return given if self._pca is None else self._pca[0].channels
+
+    def less(self, words: Any) -> Any:
+        """What is taken off each channel, (C,) or (1,); None: nothing."""
         if self._pca is None:
             return self._mean_value
         pca, places = self._pca

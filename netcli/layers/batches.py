@@ -7,18 +7,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from netcli.arrays.layout import Shape, count_of, size_text, view
+from netcli.arrays.device import CPU
+from netcli.arrays.layout import Shape, size_text
 from netcli.arrays.threads import data_threads, thread_count
 from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
-from netcli.layers.records import Batch, MisfitError, Record, Source
+from netcli.layers.records import Batch, Form, MisfitError, Parts, Record, Source, UnevenError
+from netcli.layers.staging import Staging
 from netcli.snapshots import read_blob
 from netcli.sources.prefetch import Prefetch
 
@@ -37,10 +40,13 @@ class BatchLayer(Layer):
 
     Batches are made ahead in a thread that fetches what is stored; the records of one are decoded and transformed by
     `threads` of its message, or as many as compute.  A large batch becomes the top's memory, a small one is copied; to
-    a card it is sent, and filled anew when it has arrived.
+    a card it is copied while that computes, see Note [Staging] in staging.py.
 
     Record i of the run is record (skip + i) mod n of a source of n.  The batch takes the shape of its first
     record, so that with a batch of one the images may vary in size.
+
+    To a card go the records themselves where they are bytes of one size, crop, mirror, mean, scale and pca_jitter are
+    all that is done to them, and floats of the result would be more bytes; the card does it by the same draws.
     """
 
     bottoms = 0
@@ -66,6 +72,7 @@ class BatchLayer(Layer):
         self.batch_size: int = self.p.batch_size
         self._open = ExitStack()
         self._free: deque[Batch] = deque()
+        self._staging = None if context.device is CPU else Staging(context.device)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._tops = len(top)
@@ -88,12 +95,15 @@ class BatchLayer(Layer):
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli decode") if workers > 1 else None
         if self._pool is not None:
             self._open.callback(self._pool.shutdown)
-        self._feed = Prefetch(self._load, self.batch_size, self.param.data_param.prefetch)
+        self._windows: Any = None if self._staging is None else self.transform.windows_of(self.ops)
+        self._sends_records = self._windows is not None
+        self._feed = Prefetch(self._ahead, self.batch_size, self.param.data_param.prefetch)
         self._open.callback(self._feed.close)
         try:
             epoch, index = divmod(self._first, len(self.source))
             record = self._records(epoch, index, 1, 0)[0]
             (image, _), self._image_shape = self._in_turn(self._decoded, record)
+            self._first_form = self._form(image, self._image_shape)
             self._cached_nbytes = len(self.source) * image.nbytes if getattr(self.p, "cache", False) else 0
         except NetcliError:
             self.close()
@@ -153,22 +163,40 @@ class BatchLayer(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         before = self.epoch()
         batch = self._feed.next()
-        for blob, array in zip(top, (batch.data, batch.labels), strict=False):
-            if blob.shape != array.shape:
-                self._image_shape = array.shape[1:]
-                blob.reshape(array.shape)
-        if batch.data.nbytes >= HANDED_OVER and top[0].take_memory(batch.flat):
+        shape = batch.form.shape
+        if top[0].shape != shape:
+            self._image_shape = shape[1:]
+            top[0].reshape(shape)
+        if self._staging is None:
+            self._give(batch, top)
+        else:
+            with self._staging.of(batch) as there:
+                self._transformed(there, top[0].data)
+                if len(top) > 1:
+                    top[1].data[...] = there.labels
+            self._free.append(batch)
+        for _ in range(self.epoch() - before):
+            log.info("Restarting data prefetching from start.")
+
+    def _give(self, batch: Batch, top: Sequence[Blob]) -> None:
+        """Let the tops hold a batch, on the CPU."""
+        if batch.parts.images.nbytes >= HANDED_OVER and top[0].take_memory(batch.flat):
             if self._given is not None:
                 self._free.append(self._given)
             self._given = batch
         else:
             self._given = None  # the memory of one that was given stays the top's: it may be what is copied to
-            batch.sent = top[0].device.send(top[0].data, batch.data)
+            top[0].data[...] = batch.parts.images
             self._free.append(batch)
         if len(top) > 1:
-            top[1].set_data(batch.labels)
-        for _ in range(self.epoch() - before):
-            log.info("Restarting data prefetching from start.")
+            top[1].data[...] = batch.parts.labels
+
+    def _transformed(self, there: Parts, out: Any) -> None:
+        """Do on a device what is still to be done to a batch."""
+        if there.top is None:
+            out[...] = there.images
+        else:
+            self._windows.forward(there.images, there.top, there.left, there.mirrored, there.less, out)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Data have no gradient."""
@@ -185,26 +213,38 @@ class BatchLayer(Layer):
     def ahead_nbytes(self) -> int:
         """Memory of the batches made ahead (a large one that was given is the top's), and of images that are kept."""
         batches: int = self.param.data_param.prefetch
-        of_image = count_of(self._image_shape) + 1  # and its label
         kept = min(self._cached_nbytes, self.p.cache_mib << 20) if self._cached_nbytes else 0
-        return batches * self.batch_size * of_image * int(np.dtype(self.dtype).itemsize) + kept
+        return batches * self._first_form.nbytes + kept
 
     def position(self) -> int:
         return self._feed.position
 
     def seek(self, position: int) -> None:
         self._feed.seek(position)
+        if self._staging is not None:
+            self._staging.clear()
 
     def close(self) -> None:
         self._open.close()
-        for batch in self._free:
-            batch.sent()
+        if self._staging is not None:
+            self._staging.clear()
 
     def epoch(self) -> int:
         """How often the source has been begun anew."""
         return (self._first + self._feed.position) // len(self.source)
 
     # -- in the prefetching thread
+
+    def _ahead(self, position: int) -> Batch:
+        """The batch of a position, on its way to the device."""
+        try:
+            batch = self._load(position)
+        except UnevenError:
+            self._sends_records = False  # floats of the same values from now on
+            batch = self._load(position)
+        if self._staging is not None:
+            self._staging.begin(batch)
+        return batch
 
     def _load(self, position: int) -> Batch:
         """The batch of records position .. position + batch_size - 1 of the run."""
@@ -220,7 +260,7 @@ class BatchLayer(Layer):
                 item += run
                 if batch is None:
                     image, shape = self._in_turn(self._decoded, records[0])
-                    batch = self._empty(shape)
+                    batch = self._empty(self._form(image[0], shape))
                     self._put(batch, records[0], image)
                 elif self._pool is None:
                     self._in_turn(self._fill, batch, records)
@@ -249,16 +289,22 @@ class BatchLayer(Layer):
             name = self.source.name(fault.record.epoch, fault.record.number)
             raise DataError(f"{name}{fault.message}", field=fault.field) from None
 
-    def _empty(self, shape: Shape) -> Batch:
-        """A batch to fill, from those given back where one has the shape."""
-        shape = (self.batch_size, *shape)
+    def _form(self, image: Any, shape: Shape) -> Form:
+        """Of a batch whose first record is `image`, and of `shape` when it is transformed."""
+        whole = Form((self.batch_size, *shape), np.dtype(self.dtype))
+        if not self._sends_records or image.dtype != np.uint8:
+            return whole
+        records = replace(whole, records=image.shape, planes=image.flags.c_contiguous, less=self.transform.less_count)
+        return min(records, whole, key=lambda form: form.nbytes)
+
+    def _empty(self, form: Form) -> Batch:
+        """A batch to fill, from those given back where one has the form."""
         while self._free:
             batch = self._free.popleft()
-            batch.sent()
-            if batch.data.shape == shape:
+            batch.upload.wait()
+            if batch.form == form:
                 return batch
-        flat = self.context.device.host_memory(count_of(shape), self.dtype)
-        return Batch(flat, view(flat, shape, True), np.empty(self.batch_size, self.dtype))
+        return Batch(form, self.context.device.host_memory(form.nbytes, np.uint8))
 
     # -- in any thread
 
@@ -266,10 +312,13 @@ class BatchLayer(Layer):
         """Decode and transform records into their places."""
         for record in records:
             image, shape = self._decoded(record)
-            if shape != batch.data.shape[1:]:
+            form = batch.form
+            if form.records is not None and (image[0].shape != form.records or image[0].dtype != np.uint8):
+                raise UnevenError
+            if shape != form.shape[1:]:
                 raise MisfitError(
                     record,
-                    f" is {size_text(shape)}, the first of its batch is {size_text(batch.data.shape[1:])}; images of "
+                    f" is {size_text(shape)}, the first of its batch is {size_text(form.shape[1:])}; images of "
                     "several sizes need crop_size or batch_size 1",
                 )
             self._put(batch, record, image)
@@ -283,5 +332,14 @@ class BatchLayer(Layer):
             raise MisfitError(record, f": {fault.message}", fault.field) from None
 
     def _put(self, batch: Batch, record: Record, image: tuple[Any, int]) -> None:
-        self.transform(image[0], record.words, batch.data[record.item])
-        batch.labels[record.item] = image[1]
+        parts, item = batch.parts, record.item
+        parts.labels[item] = image[1]
+        if parts.top is None:
+            self.transform(image[0], record.words, parts.images[item])
+            return
+        parts.images[item] = image[0]
+        parts.top[item], parts.left[item], parts.mirrored[item] = self.transform.window(
+            record.words, *image[0].shape[1:]
+        )
+        if parts.less is not None:
+            parts.less[item] = self.transform.less(record.words)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from netcli.arrays.device import done
+import numpy as np
+
+from netcli.arrays.device import ALIGNMENT, Upload
+from netcli.arrays.layout import Shape, count_of, view
 from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction
 
@@ -32,17 +34,87 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass
-class Batch:
-    """Images (N, C, H, W), channels-last in `flat`, and labels (N,).
+class Parts(NamedTuple):
+    """What a batch holds, in memory of the host or of a device.
 
-    sent: to be called before the images are changed
+    images  (N, C, H, W)
+    labels  (N,)
+    top, left, mirrored, less  None, or what `Ops.normalise_batch` is still to do to the images; less: None, or (N, L)
     """
 
-    flat: Any
-    data: Any
+    images: Any
     labels: Any
-    sent: Callable[[], None] = done
+    top: Any
+    left: Any
+    mirrored: Any
+    less: Any
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a batch lies in one stretch of memory.
+
+    shape    (N, C, h, w) of the images when all is done, channels-last
+    dtype    of them, and of the labels
+    records  None; or (C, H, W), where the images are bytes that a device is still to transform
+    planes   the records lie channel by channel
+    less     L; 0: none
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    records: Shape | None = None
+    planes: bool = False
+    less: int = 0
+
+    def _arrays(self) -> list[tuple[Shape, Any] | None]:
+        count = self.shape[:1]
+        if self.records is None:
+            return [(self.shape, self.dtype), (count, self.dtype), None, None, None, None]
+        windows = [(count, np.int32), (count, np.int32), (count, np.bool_)]
+        less = ((*count, self.less), self.dtype) if self.less else None
+        return [((*count, *self.records), np.uint8), (count, self.dtype), *windows, less]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(_nbytes(*each) for each in self._arrays() if each is not None)
+
+    def parts(self, memory: Any) -> Parts:
+        """Flat memory of bytes, `nbytes` or more, as the parts of a batch."""
+        parts: list[Any] = []
+        begin = 0
+        for each in self._arrays():
+            if each is None:
+                parts.append(None)
+                continue
+            shape, dtype = each
+            flat = memory[begin : begin + count_of(shape) * np.dtype(dtype).itemsize].view(dtype)
+            parts.append(view(flat, shape, not self.planes))
+            begin += _nbytes(shape, dtype)
+        return Parts(*parts)
+
+
+def _nbytes(shape: Shape, dtype: Any) -> int:
+    """Of an array that others follow."""
+    return -(-count_of(shape) * int(np.dtype(dtype).itemsize) // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(eq=False)
+class Batch:
+    """One in memory of the host; upload: its copy to a device, to be waited for before anything in it is changed."""
+
+    form: Form
+    memory: Any
+    parts: Parts = field(init=False)
+    upload: Upload = field(default_factory=Upload)
+
+    def __post_init__(self) -> None:
+        self.parts = self.form.parts(self.memory)
+
+    @property
+    def flat(self) -> Any:
+        """The images, in the order in which they lie."""
+        return self.memory[: self.parts.images.nbytes].view(self.parts.images.dtype)
 
 
 class Record(NamedTuple):
@@ -61,6 +133,10 @@ class MisfitError(Exception):
     def __init__(self, record: Record, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.record, self.message, self.field = record, message, field
+
+
+class UnevenError(Exception):
+    """A record of a batch that travels as it is, of another size or type than the first."""
 
 
 def cache_of(param: Any) -> ImageCache | None:

@@ -1,6 +1,5 @@
 """What Data and ImageData share, seen through Data."""
 
-import functools
 import logging
 import threading
 
@@ -9,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arrays.emulated.card import EmulatedCard
 from databases import DataRun, make_images, make_lmdb
-from netcli.arrays.ops import Ops
 from netcli.errors import DataError, NetcliError
 from netcli.layers.batches import HANDED_OVER
 from netcli.snapshots import write_blob
@@ -47,40 +44,6 @@ def test_a_seek_gives_what_an_uninterrupted_run_gives_there(database, batch, pre
             wanted = single[position + i * batch : position + (i + 1) * batch]
             np.testing.assert_array_equal(labels, np.concatenate([label for _, label in wanted]))
             np.testing.assert_array_equal(images, np.concatenate([image for image, _ in wanted]))
-
-
-class Slow(EmulatedCard):
-    """Copies what it is sent when that is waited for, and not before."""
-
-    def __init__(self):
-        super().__init__()
-        self.sent = []  # copies under way: where to, of what, and what that was
-
-    def send(self, array, values):
-        self.write(array, values)
-        self.sent.append((values, values.copy()))
-        return functools.partial(self.arrive, len(self.sent) - 1)
-
-    def arrive(self, number):
-        if self.sent[number] is not None:
-            values, before = self.sent[number]
-            np.testing.assert_array_equal(values, before, err_msg="changed on its way")
-            self.sent[number] = None
-
-
-def test_a_batch_on_its_way_to_a_card_stays_as_it_is(database):
-    card = Slow()
-    with DataRun(data(database, 3, "crop_size: 3", prefetch=1), ops=Ops(device=card)) as run:
-        got = [run.forward() for _ in range(12)]
-        arrived = card.sent.count(None)
-        assert 0 < arrived < 12  # of those whose memory was wanted again
-        assert len({id(each[0].base) for each in card.sent if each}) == 12 - arrived
-    assert card.sent == [None] * 12
-    with DataRun(data(database, 3, "crop_size: 3", prefetch=1)) as run:
-        for images, labels in got:
-            wanted = run.forward()
-            np.testing.assert_array_equal(images, wanted[0])
-            np.testing.assert_array_equal(labels, wanted[1])
 
 
 def test_epochs_seeds_and_phases_have_other_draws(database):

@@ -17,6 +17,7 @@ import numpy as np
 
 from netcli.arrays.cuda import source
 from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.device import Upload
 from netcli.errors import NetcliError
 
 BLAS_WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, and more than older cards ask for
@@ -77,6 +78,7 @@ class Card(CudaDevice):
         self.processors = int(properties["multiProcessorCount"])
         self.stream = self._cupy.cuda.Stream(non_blocking=True)
         self.stream.use()
+        self._copies = self._cupy.cuda.Stream(non_blocking=True)  # what is brought while the other computes
         self._pool = self._cupy.cuda.MemoryPool()
         self._recorded_pool = self._cupy.cuda.MemoryPool()
         self._cupy.cuda.set_allocator(self._pool.malloc)
@@ -135,27 +137,6 @@ class Card(CudaDevice):
         return there
 
     def write(self, array: Any, value: Any) -> None:
-        # From memory that may be paged out, the copy is staged before the call returns, so that the value may change.
-        here = self._copy(array, value)
-        if here is not None and here.nbytes > 1 << 16:  # which may still be read behind the call
-            self.stream.synchronize()
-
-    def host_memory(self, count: int, dtype: Any) -> Any:
-        size = np.dtype(dtype).itemsize * count
-        return np.ndarray(count, dtype, self._cupy.cuda.alloc_pinned_memory(max(1, size)))
-
-    def send(self, array: Any, values: Any) -> Callable[[], None]:
-        here = self._copy(array, values)
-        event = self._cupy.cuda.Event(disable_timing=True)
-        event.record(self.stream)
-
-        def wait(_held: Any = here) -> None:
-            event.synchronize()
-
-        return wait
-
-    def _copy(self, array: Any, value: Any) -> Any:
-        """Begin to copy, and return what is read meanwhile, or None."""
         value = np.asarray(value, array.dtype)
         if array.flags.c_contiguous and array.shape == value.shape:
             there, here = array, np.ascontiguousarray(value)
@@ -163,10 +144,35 @@ class Card(CudaDevice):
             there, here = array.transpose(0, 2, 3, 1), np.ascontiguousarray(value.transpose(0, 2, 3, 1))
         else:
             array[...] = self._cupy.asarray(value)
-            return None
+            return
+        self._copy(there, here, self.stream)
+        # From memory that may be paged out, the copy is staged before the call returns, so that the value may change.
+        if here.nbytes > 1 << 16:  # which may still be read behind the call
+            self.stream.synchronize()
+
+    def _copy(self, there: Any, here: Any, stream: Any) -> None:
         runtime = self._cupy.cuda.runtime
-        runtime.memcpyAsync(there.data.ptr, here.ctypes.data, here.nbytes, runtime.memcpyHostToDevice, self.stream.ptr)
-        return here
+        runtime.memcpyAsync(there.data.ptr, here.ctypes.data, here.nbytes, runtime.memcpyHostToDevice, stream.ptr)
+
+    def host_memory(self, count: int, dtype: Any) -> Any:
+        size = np.dtype(dtype).itemsize * count
+        with self._device:
+            return np.ndarray(count, dtype, self._cupy.cuda.alloc_pinned_memory(max(1, size)))
+
+    def fence(self) -> Any:
+        return self._event(self.stream)
+
+    def upload(self, array: Any, values: Any, after: Any) -> Upload:
+        with self._device:
+            self._copies.wait_event(after)
+            self._copy(array, values, self._copies)
+            return _Upload(self._event(self._copies), self.stream, values)
+
+    def _event(self, stream: Any) -> Any:
+        """The work that a stream has been given so far; who waits for it leaves the processor to others."""
+        event = self._cupy.cuda.Event(block=True, disable_timing=True)
+        event.record(stream)
+        return event
 
     def synchronize(self) -> None:
         self.stream.synchronize()
@@ -267,6 +273,19 @@ class Card(CudaDevice):
             b.data.ptr, given, step_b, a.data.ptr, given, step_a,
             beta.ctypes.data, c.data.ptr, real, n, compute, blas.CUBLAS_GEMM_DEFAULT,
         )  # fmt: skip
+
+
+class _Upload(Upload):
+    """Its values stay in memory until nobody asks any more."""
+
+    def __init__(self, event: Any, stream: Any, values: Any) -> None:
+        self._event, self._stream, self._values = event, stream, values
+
+    def wait(self) -> None:
+        self._event.synchronize()
+
+    def join(self) -> None:
+        self._stream.wait_event(self._event)
 
 
 _NUMBERS = {np.dtype(dtype): (np.zeros(1, dtype), np.ones(1, dtype)) for dtype in (np.float32, np.float64)}
