@@ -110,6 +110,26 @@ def test_faults_are_sentences(make, monkeypatch):
     assert make().versions.startswith("CuPy 14.2.0, CUDA 13.1 (driver 13.2)")
 
 
+def test_without_cublas(make):
+    card = make()
+    card._cupy.cuda = Absent(card._cupy.cuda)
+    one = xp.DeviceArray(np.ones((1, 1), "f4"))
+    with pytest.raises(NetcliError, match=r"^cuBLAS can't be loaded: no libcublas$"):
+        card.gemm(one, one, one)
+
+
+class Absent:
+    """cupy.cuda without the library, as CuPy tells it."""
+
+    def __init__(self, cuda):
+        self._cuda = cuda
+
+    def __getattr__(self, name):
+        if name == "cublas":
+            raise ImportError("no libcublas\nsearched for it")
+        return getattr(self._cuda, name)
+
+
 def test_without_cupy(monkeypatch):
     def absent(name):
         raise ModuleNotFoundError(name=name)

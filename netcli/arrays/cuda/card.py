@@ -238,7 +238,10 @@ class Card(CudaDevice):
     @functools.cached_property
     def _blas(self) -> tuple[Any, int]:
         """CuPy's cuBLAS and a handle on the card's stream, with memory that it need not ask for."""
-        blas = importlib.import_module("cupy_backends.cuda.libs.cublas")
+        try:
+            blas = self._cupy.cuda.cublas  # which looks for the library where its wheel puts it
+        except ImportError as fault:
+            raise NetcliError(f"cuBLAS can't be loaded: {_first_line(fault)}") from None
         handle = int(blas.create())
         blas.setStream(handle, self.stream.ptr)
         self._blas_memory = self.empty(BLAS_WORKSPACE, np.uint8)
