@@ -82,7 +82,9 @@ class Card(CudaDevice):
         self._pool = self._cupy.cuda.MemoryPool()
         self._recorded_pool = self._cupy.cuda.MemoryPool()
         self._cupy.cuda.set_allocator(self._pool.malloc)
-        self.refusals = (runtime.CUDARuntimeError, self._cupy.cuda.driver.CUDADriverError)
+        self.refusals = (RuntimeError,)  # CUDA's faults and CuPy's own are such
+        # CuPy refuses its cuBLAS while a stream is captured: iterations are asked for anew until `gemm` calls another.
+        self.records = False
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
