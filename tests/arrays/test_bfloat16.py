@@ -1,6 +1,6 @@
 """Products of bfloat16 operands: Note [bfloat16] in arrays/ops.py.
 
-Of numbers that bfloat16 can hold the products are those of float32; so the checks of test_bodies.py hold as they are.
+Of numbers that bfloat16 can hold the products are those of float32; so the checks of arrays/bodies hold as they are.
 """
 
 import contextlib
@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arrays import test_bodies
-from arrays.test_bodies import CONVOLUTIONS, INNER_PRODUCTS, bodies, check_conv, check_inner_product, convolutions
+from arrays.bodies import checks
+from arrays.bodies.checks import bodies
+from arrays.bodies.test_conv import CONVOLUTIONS, check_conv, convolutions
+from arrays.bodies.test_inner_product import INNER_PRODUCTS, check_inner_product
+from netcli.arrays.bodies import Unsupported
 from netcli.arrays.onednn import descriptors, library
-from netcli.arrays.ops import Ops, Unsupported
+from netcli.arrays.ops import Ops
 from netcli.arrays.plain.bfloat16 import rounded
 from netcli.errors import NetcliError
 
@@ -38,7 +41,7 @@ class Draws:
         return rounded(self._rng.standard_normal(shape).astype("f4"))
 
 
-class Arrays(test_bodies.Arrays):
+class Arrays(checks.Arrays):
     options = {"bf16": True}  # noqa: RUF012
 
     def __init__(self):

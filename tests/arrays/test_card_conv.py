@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from arrays.bodies.checks import Arrays, is_of_card
+from arrays.bodies.test_conv import CONVOLUTIONS, check_conv
 from arrays.emulated.card import EmulatedCard
 from arrays.emulated.plans import HostPlan
-from arrays.test_bodies import BODIES, CONVOLUTIONS, Arrays, body_class, check_conv, is_of_card
 from arrays.test_card_products import activation, normal
-from netcli.arrays.ops import Unsupported
+from netcli.arrays.bodies import BODIES, Unsupported, body_class
 from netcli.arrays.plain.conv import Conv as PlainConv
 from netcli.arrays.work_space import Calls
 

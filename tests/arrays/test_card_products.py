@@ -1,4 +1,4 @@
-"""What the products' bodies for cards are made of, and what test_bodies.py doesn't ask of them."""
+"""What the products' bodies for cards are made of, and what tests/arrays/bodies doesn't ask of them."""
 
 import numpy as np
 import pytest

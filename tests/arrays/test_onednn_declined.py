@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from arrays.onednn_arrays import F4, array, needs_onednn, parameter
-from netcli.arrays import ops
+from netcli.arrays import bodies
+from netcli.arrays.bodies import Unsupported
 from netcli.arrays.onednn import library
 from netcli.arrays.onednn.activation import Activation
 from netcli.arrays.onednn.batch_norm import BatchNorm
@@ -18,7 +19,7 @@ from netcli.arrays.onednn.lrn import LRN
 from netcli.arrays.onednn.pool import Pool
 from netcli.arrays.onednn.softmax import Softmax
 from netcli.arrays.onednn.sum import Sum
-from netcli.arrays.ops import Ops, Unsupported
+from netcli.arrays.ops import Ops
 
 
 @needs_onednn
@@ -152,7 +153,7 @@ def test_without_the_library_plain_bodies_serve_after_one_warning(monkeypatch, w
 
 def test_plain_engine_loads_nothing(monkeypatch):
     monkeypatch.setattr(library, "_load", cache(library._load.__wrapped__))
-    monkeypatch.setattr(ops.importlib, "import_module", lambda name: _only_plain(name))
+    monkeypatch.setattr(bodies.importlib, "import_module", lambda name: _only_plain(name))
     Ops("plain").softmax((2, 3), 1)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
+from netcli.arrays.bodies import BODIES, Unsupported
 from netcli.arrays.layout import count_of
 from netcli.arrays.onednn.batch_norm import BatchNorm
 from netcli.arrays.onednn.conv import Conv
@@ -14,7 +15,6 @@ from netcli.arrays.onednn.inner_product import InnerProduct
 from netcli.arrays.onednn.lrn import LRN
 from netcli.arrays.onednn.pool import Pool
 from netcli.arrays.onednn.softmax import Softmax
-from netcli.arrays.ops import BODIES, Unsupported
 
 quick = settings(deadline=None, derandomize=True, database=None)
 

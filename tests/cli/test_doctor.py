@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from arrays.emulated.card import EmulatedCard
+from netcli.arrays.bodies import BODIES, Unsupported
 from netcli.arrays.onednn import library
-from netcli.arrays.ops import BODIES, Unsupported
 from netcli.cli import doctor
 
 

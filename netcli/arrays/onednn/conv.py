@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
@@ -24,7 +25,6 @@ from netcli.arrays.onednn.held_filters import HeldFilters
 from netcli.arrays.onednn.program import ITEMSIZE, Memory, Program
 from netcli.arrays.onednn.ways import choose, least_time, ways
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
-from netcli.arrays.ops import Unsupported
 from netcli.arrays.plain.conv import Conv as Definition
 from netcli.arrays.threads import thread_count
 from netcli.arrays.work_space import Calls, WorkSpace

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arrays.test_bodies import bodies, plan
+from arrays.bodies.checks import bodies, plan
 
 
 @bodies("normalise")
