@@ -45,7 +45,7 @@ class Life:
 
 @dataclass
 class MemoryPlan:
-    """What a net's arrays take, in bytes; nothing is taken before `take`.
+    """What a net's arrays take, in bytes.
 
     parameters   data of all parameters; gradients: their diffs, where they learn
     activations  data of all other blobs, as if none shared
@@ -65,26 +65,6 @@ class MemoryPlan:
     def total(self) -> int:
         """Everything but the solver's history and the layers' work space."""
         return self.parameters + self.gradients + self.arena + self.apart
-
-    def take(self, device: Device, old: Any = None) -> Any:
-        """Take the arena, or use the `old` one where that suffices, and give each buffer its place; returns it."""
-        arena = old
-        if arena is None or arena.size < self.arena:
-            arena = device.empty(self.arena, np.uint8)
-            arena.fill(0)
-        for life in self.lives:
-            start, buffer = life.offset, life.buffer
-            buffer.place(arena[start : start + buffer.nbytes].view(buffer.dtype))
-        return arena
-
-    def leave(self, device: Device) -> None:
-        """Give each buffer memory of its own, with what it holds."""
-        for life in self.lives:
-            held = life.buffer.array
-            if held is not None:  # None: it has outgrown its place, and takes memory when it is looked at
-                life.buffer.place(device.empty(held.size, held.dtype))
-                life.buffer.array[:] = held
-        self.lives = []
 
 
 def make_plan(
@@ -122,6 +102,65 @@ def make_plan(
     plan.apart = plan.activations + plan.diffs - sum(life.buffer.nbytes for life in plan.lives)
     plan.arena = place(plan.lives)
     return plan
+
+
+class Storage:
+    """The memory in which a net's blobs lie.
+
+    shares  whether blobs whose lives do not overlap share it
+    lender  of a net that never runs between a forward and a backward of this one: its memory serves, where it suffices
+
+    plan    for the present shapes
+    arena   what they share
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        layers: Sequence[Layer],
+        backward: Sequence[Backward],
+        shares: bool,
+        lender: Storage | None = None,
+    ) -> None:
+        self._device, self._layers, self._backward = device, layers, backward
+        self.shares = shares
+        self._lender = lender
+        self.arena: Any = None  # None before it is taken
+        self.plan = MemoryPlan()
+
+    def lay_out(self, runs: Sequence[Run], kept: Iterable[Blob]) -> None:
+        """Plan for other shapes, runs or blobs that are kept; blobs that have their memory move to where it says."""
+        self.plan = make_plan(self._layers, self._backward, runs, kept, self.shares)
+        if self.arena is not None:
+            self._place(self.arena)
+
+    def take(self) -> None:
+        """Take the memory: once."""
+        lent = self._lender.arena if self._lender else None
+        self._lender = None  # its net is not kept for the sake of its memory
+        self._place(lent)
+
+    def _place(self, old: Any) -> None:
+        """Give each buffer its place, in the `old` arena where that suffices."""
+        arena = old
+        if arena is None or arena.size < self.plan.arena:
+            arena = self._device.empty(self.plan.arena, np.uint8)
+            arena.fill(0)
+        for life in self.plan.lives:
+            start, buffer = life.offset, life.buffer
+            buffer.place(arena[start : start + buffer.nbytes].view(buffer.dtype))
+        self.arena = arena
+
+    def leave(self) -> None:
+        """Give each buffer memory of its own from now on, with what it holds."""
+        for life in self.plan.lives:
+            held = life.buffer.array
+            if held is not None:  # None: it has outgrown its place, and takes memory when it is looked at
+                life.buffer.place(self._device.empty(held.size, held.dtype))
+                life.buffer.array[:] = held
+        self.plan.lives = []
+        self.arena = None
+        self.shares = False
 
 
 def _use(lives: dict[int, Life], buffer: Buffer, time: int) -> None:

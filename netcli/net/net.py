@@ -15,11 +15,12 @@ from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
 from netcli.net.building import Frame, net_of_state
-from netcli.net.graph import placed, wire
+from netcli.net.graph import wire
 from netcli.net.joining import Division
-from netcli.net.memory import MemoryPlan, make_plan, work_space
+from netcli.net.memory import MemoryPlan, Storage, work_space
 from netcli.net.passes import Passes
 from netcli.net.rules import net_state
+from netcli.net.shapes import Shapes
 from netcli.net.sharing import Parameter, share_trained
 from netcli.prototxt.lines import Document
 from netcli.snapshots.caffemodel import write_weights
@@ -103,24 +104,21 @@ class Net:
                 )
         try:
             frame.set_up()
-            self._shapes: list[list[tuple[Blob, Any]]] = [[] for _ in self.layers]
-            for i in range(len(self.layers)):
-                self._note_shapes(i)
+            self._shapes = Shapes(self.layers, self._documents, self.bottoms, self.tops)
             self.learnable: list[Parameter]
-            self.learnable, shared = frame.share(shared_with.layers if shared_with else ())
+            self.learnable, self._looks_on = frame.share(shared_with.layers if shared_with else ())
             self._backward = frame.plan_backward(force)
-            self._share = keep_blobs is not True
+            shares = keep_blobs is not True
+            lender = shared_with._storage if shared_with and in_turn and shares else None
+            self._storage: Storage = Storage(self.context.device, self.layers, self._backward, shares, lender)
             weights_of = self._loss_weights
-            self._passes = Passes(self.context, self.layers, self._documents, self.tops, weights_of, self._share)
-            self._arena: Any = None
+            self._passes = Passes(self.context, self.layers, self._documents, self.tops, weights_of, shares)
             self._division = Division(self.layers, self.bottoms, self.tops, self._backward)
             self._wants_forward = False
-            if self._share:
+            if shares:
                 self.join()
             else:
                 self._plan()
-            self._shared = shared
-            self._lender: Net | None = shared_with if in_turn and self._share else None
             if not dry:
                 self.take()
         except BaseException:
@@ -131,10 +129,12 @@ class Net:
 
     def take(self) -> None:
         """Take memory and fill the parameters: once, for a net that was built dry; after the net it shares with."""
-        self._fill(self._shared)
-        lent = self._lender._arena if self._lender else None
-        self._lender = None  # who is not kept for the sake of its memory
-        self._arena = self.memory.take(self.context.device, lent)
+        # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
+        for i in reversed(range(len(self.layers))):
+            if i not in self._looks_on:
+                self.layers[i].fill()
+                weights.set_given_blobs(self.layers[i], self._documents[i])
+        self._storage.take()
         self._weigh_kept_losses()
 
     def join(self) -> None:
@@ -144,41 +144,33 @@ class Net:
         """
         if not self._division.is_joined:
             names = self.blobs if self.keep_blobs is True else (*self.outputs, *self._named)
-            self._division.join([self.blobs[name] for name in names], self._share)
-            self._replan()
+            self._division.join([self.blobs[name] for name in names], self._storage.shares)
+            self._plan()
 
     def part(self) -> None:
         """Let each layer do its own work again; the next backward wants a forward before it."""
         if self._division.is_joined:
             self._division.part()
             self._wants_forward = True
-            self._replan()
+            self._plan()
 
     @property
     def _named(self) -> Collection[str]:
         """The blobs that are kept by name."""
         return self.keep_blobs if isinstance(self.keep_blobs, Collection) else ()
 
-    def _replan(self) -> None:
-        """Plan anew, and let the blobs of a net that has its memory already lie where the plan says."""
-        self._plan()
-        if self._arena is not None:
-            self._arena = self.memory.take(self.context.device, self._arena)
-
     def _plan(self) -> None:
-        """Plan memory for the present shapes, and lay out what the passes run through."""
+        """Plan memory for the present shapes, and lay out what the passes run through; anew when either changes."""
         self._passes.lay_out(self._division.runs)
         kept = [self.blobs[name] for name in (*self.outputs, *self._named)]
         kept += [blob for _, blob, _ in self._passes.losses] + self._passes.unwritten
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
-        self.memory: MemoryPlan = make_plan(self.layers, self._backward, self._division.runs, kept, self._share)
+        self._storage.lay_out(self._division.runs, kept)
 
-    def _fill(self, shared: Collection[int]) -> None:
-        # Last layer first: a parameter's owner is the first layer that has it, and its values stay.
-        for i in reversed(range(len(self.layers))):
-            if i not in shared:
-                self.layers[i].fill()
-                weights.set_given_blobs(self.layers[i], self._documents[i])
+    @property
+    def memory(self) -> MemoryPlan:
+        """What its arrays take."""
+        return self._storage.plan
 
     # -- running
 
@@ -189,9 +181,7 @@ class Net:
         Blobs that were given another shape since the last pass are followed then too.
         """
         stop = len(self.layers) if end is None else end + 1
-        if self.keep_blobs is True and any(
-            blob.shape is not shape for i in range(start, stop) for blob, shape in self._shapes[i]
-        ):
+        if self.keep_blobs is True and self._shapes.differ(start, stop):
             self._reshape(start, stop)
         self._passes.forward(start, stop, self._follow)
         if stop == len(self.layers):
@@ -218,10 +208,6 @@ class Net:
             self._passes.begin_backward(start, end)
         self._passes.backward(start, end)
 
-    def _note_shapes(self, i: int) -> None:
-        """The shapes that layer i has been set up for."""
-        self._shapes[i] = [(blob, blob.shape) for blob in (*self.bottoms[i], *self.tops[i])]
-
     def _weigh_kept_losses(self) -> None:
         """Put each loss's weight where the gradient begins, once: a program may put something else there."""
         if self.keep_blobs is True and self.gradients:
@@ -244,20 +230,14 @@ class Net:
         Further up (Filter, Python layers) blobs in the arena hold results of this pass, so that from
         now on each has memory of its own.
         """
-        if self._share and any(self.bottoms[j] for j in range(i + 1)):
-            self.memory.leave(self.context.device)
-            self._arena = None
-            self._share = False
-        self._note_shapes(i)
+        if self._storage.shares and any(self.bottoms[j] for j in range(i + 1)):
+            self._storage.leave()
+        self._shapes.note(i)
         self._reshape(i + 1, stop if self.keep_blobs is True else None)
 
     def _reshape(self, first: int, stop: int | None = None) -> None:
-        for i in range(first, len(self.layers) if stop is None else stop):
-            if self.bottoms[i]:  # the others know their shapes without being told
-                with placed(self._documents[i]):
-                    self.layers[i].reshape(self.bottoms[i], self.tops[i])
-            self._note_shapes(i)
-        self._replan()
+        self._shapes.follow(first, len(self.layers) if stop is None else stop)
+        self._plan()
         self._weigh_kept_losses()
 
     # -- its state

@@ -35,8 +35,8 @@ def numbers(made, passes=3):
     for _ in range(passes):
         for blob in (made.blobs["x"], made.blobs["t"]):
             blob.data[...] = rng.standard_normal(blob.shape)
-        if made._arena is not None:
-            made._arena.view(np.float32).fill(np.nan)
+        if made._storage.arena is not None:
+            made._storage.arena.view(np.float32).fill(np.nan)
         made.clear_diffs()
         found.append(made.forward())
         if made.gradients:

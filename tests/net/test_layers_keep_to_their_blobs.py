@@ -42,8 +42,8 @@ def results(net, numbers):
         blob.data[...] = numbers[f"param:{index}"]
     found = []
     for _ in range(2):
-        if net._arena is not None:
-            net._arena.view(np.float32).fill(np.nan)
+        if net._storage.arena is not None:
+            net._storage.arena.view(np.float32).fill(np.nan)
         net.forward()
         found += [net.blobs[name].data.copy() for name in net.outputs]
         for name in net.outputs:

@@ -98,8 +98,8 @@ def results(made, passes=2):
     fill(made)
     found = []
     for _ in range(passes):
-        if made._arena is not None:
-            made._arena.view(np.float32).fill(np.nan)
+        if made._storage.arena is not None:
+            made._storage.arena.view(np.float32).fill(np.nan)
         found.append(np.array(made.forward()))
         found += [made.blobs[name].data.copy() for name in made.outputs]
         if made.gradients:
@@ -189,7 +189,7 @@ def test_a_net_that_is_tested_lies_in_the_memory_of_the_one_that_is_trained():
     text = CHAIN + data("y", 8, 16, 12, 12) + layer("EuclideanLoss", "loss", "c9 y")
     for in_turn in (True, False):
         trained, tested = two(text, in_turn)
-        assert np.shares_memory(trained._arena, tested._arena) == in_turn
+        assert np.shares_memory(trained._storage.arena, tested._storage.arena) == in_turn
         assert not np.shares_memory(trained.blobs["loss"].data, tested.blobs["loss"].data)
 
 
@@ -197,4 +197,4 @@ def test_what_finds_no_room_there_has_memory_of_its_own():
     text = CHAIN + data("y", 8, 16, 12, 12) + layer("EuclideanLoss", "loss", "c9 y")
     trained = net(text, TRAIN)
     larger = net(text.replace("dim: 8", "dim: 80"), TEST, shared_with=trained, in_turn=True)
-    assert not np.shares_memory(trained._arena, larger._arena)
+    assert not np.shares_memory(trained._storage.arena, larger._storage.arena)
