@@ -17,18 +17,12 @@ from netcli.arrays.ops import Ops
 from netcli.augment.artefacts import artefact_steps
 from netcli.augment.colours import PCAJitter, colour_steps
 from netcli.augment.draws import happens
+from netcli.augment.settings import check, crop_of
 from netcli.augment.sizes import padded, size_steps
 from netcli.augment.steps import BLOCK, Step, check_bounds
 from netcli.augment.warps import warp_steps
-from netcli.errors import NetcliError, ShapeError
+from netcli.errors import ShapeError
 
-COMPUTED = {
-    *("scale", "mirror", "crop_size", "mean_file", "mean_value", "force_color", "force_gray"),
-    *("crop_h", "crop_w", "center_crop", "pad"),
-    *("resize_param", "min_side", "random_resize_param", "random_aspect_ratio_param"),
-    *("affine_param", "blur_param", "distort_param", "color_jitter", "pca_jitter", "cutout_param", "vertical_mirror"),
-    *("jpeg_param", "erase_ratio", "scale_min", "scale_max", "aspect_min", "aspect_max"),
-}
 REDUCTIONS = (8, 4, 2)  # of which a JPEG can be decoded
 
 
@@ -75,10 +69,10 @@ class Transform:
         purpose: str,
         ops: Ops | None = None,
     ) -> None:
-        self._check(param)
+        check(param)
         self.color = True if param.force_color else False if param.force_gray else None
         self.seed, self.purpose = seed, purpose
-        self.crop = _crop_of(param)
+        self.crop = crop_of(param)
         self._mirror: bool = param.mirror
         self._pad: int = param.pad
         self._random_crop = train and self.crop != (0, 0) and not param.center_crop
@@ -99,25 +93,6 @@ class Transform:
         if cut is not None:
             check_bounds(cut, "transform_param.cutout_param", count=(1, 16), prob=(0, 1))
         self._cutout = None if cut is None else (cut, self._words("cutout_param", cut.count))
-
-    def _check(self, param: Any) -> None:
-        for field, _ in param.ListFields():
-            if field.name not in COMPUTED:
-                raise NetcliError(
-                    f"transform_param.{field.name} is known but not computed yet", field=f"transform_param.{field.name}"
-                )
-        if param.HasField("mean_file") and param.mean_value:
-            raise NetcliError("mean_file and mean_value exclude each other", field="transform_param.mean_value")
-        if param.force_color and param.force_gray:
-            raise NetcliError("force_color and force_gray exclude each other", field="transform_param.force_gray")
-        if param.pad and param.HasField("mean_file"):
-            raise NetcliError("pad goes with mean_value, not with mean_file", field="transform_param.pad")
-        sizes = param.random_resize_param
-        if param.HasField("mean_file") and sizes.min_size < sizes.max_size:
-            raise NetcliError(
-                "random_resize_param goes with mean_value: a mean_file is of one size",
-                field="transform_param.random_resize_param",
-            )
 
     # -- shapes
 
@@ -315,15 +290,3 @@ class Transform:
             parts.append("mirrored")
         parts += [f"cut out {rows.start},{columns.start}" for rows, columns in self._squares(words, *size)]
         return ", ".join(part for part in parts if part)
-
-
-def _crop_of(param: Any) -> tuple[int, int]:
-    """Height and width of what is cut out; (0, 0): the whole."""
-    if (param.crop_h > 0) != (param.crop_w > 0):
-        raise NetcliError(
-            f"crop_h {param.crop_h} and crop_w {param.crop_w} go together: both or neither",
-            field="transform_param.crop_h",
-        )
-    if param.crop_h and param.crop_size:
-        raise NetcliError("crop_size and crop_h exclude each other", field="transform_param.crop_h")
-    return (param.crop_h, param.crop_w) if param.crop_h else (param.crop_size, param.crop_size)

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
-
-import numpy as np
 
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, size_text
@@ -20,14 +14,14 @@ from netcli.augment.transform import Transform
 from netcli.blob import Blob
 from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
-from netcli.layers.records import Batch, Form, MisfitError, Parts, Record, Source, UnevenError
+from netcli.layers.batch_maker import BatchMaker
+from netcli.layers.records import Batch, Parts, Source
 from netcli.layers.staging import Staging
 from netcli.snapshots import read_blob
 from netcli.sources.prefetch import Prefetch
 
 log = logging.getLogger("netcli")
 
-PART = 8  # records that a thread takes at a time
 HANDED_OVER = 1 << 20  # bytes of a batch from which on it is not copied: the layers behind have to look at new memory
 
 MOVED = ("scale", "mean_file", "crop_size", "mirror")  # of DataParameter and the like; the upgrade moves those of V1
@@ -71,7 +65,6 @@ class BatchLayer(Layer):
         super().__init__(param, context)
         self.batch_size: int = self.p.batch_size
         self._open = ExitStack()
-        self._free: deque[Batch] = deque()
         self._staging = None if context.device is CPU else Staging(context.device)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -91,23 +84,27 @@ class BatchLayer(Layer):
         self.source = self.records()
         self._first = self.skip(len(self.source))
         self._given: Batch | None = None  # the one that is the tops' memory
-        workers = self._workers()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="netcli decode") if workers > 1 else None
-        if self._pool is not None:
-            self._open.callback(self._pool.shutdown)
         self._windows: Any = None if self._staging is None else self.transform.windows_of(self.ops)
-        self._sends_records = self._windows is not None
+        self._maker = BatchMaker(
+            self.source,
+            self.transform,
+            self.batch_size,
+            self.dtype,
+            first=self._first,
+            threads=self._threads(),
+            device=self.context.device,
+            sends_records=self._windows is not None,
+        )
+        self._open.callback(self._maker.close)
         self._feed = Prefetch(self._ahead, self.batch_size, self.param.data_param.prefetch)
         self._open.callback(self._feed.close)
         try:
-            epoch, index = divmod(self._first, len(self.source))
-            record = self._records(epoch, index, 1, 0)[0]
-            (image, _), self._image_shape = self._in_turn(self._decoded, record)
-            self._first_form = self._form(image, self._image_shape)
-            self._cached_nbytes = len(self.source) * image.nbytes if getattr(self.p, "cache", False) else 0
+            image = self._maker.begin()
         except NetcliError:
             self.close()
             raise
+        self._image_shape = self._maker.first_form.shape[1:]
+        self._cached_nbytes = len(self.source) * image.nbytes if getattr(self.p, "cache", False) else 0
 
     def records(self) -> Source:
         """The source, opened; by itself for who looks at the records and wants no batch.  `close` gives it back."""
@@ -120,7 +117,7 @@ class BatchLayer(Layer):
         self._open.callback(source.close)
         return source
 
-    def _workers(self) -> int:
+    def _threads(self) -> int:
         """Threads that decode and transform the records of a batch."""
         has = "threads" in self.p.DESCRIPTOR.fields_by_name and self.p.HasField("threads")
         return data_threads() or (self.p.threads if has else 0) or thread_count()
@@ -174,7 +171,7 @@ class BatchLayer(Layer):
                 self._transformed(there, top[0].data)
                 if len(top) > 1:
                     top[1].data[...] = there.labels
-            self._free.append(batch)
+            self._maker.take_back(batch)
         for _ in range(self.epoch() - before):
             log.info("Restarting data prefetching from start.")
 
@@ -182,12 +179,12 @@ class BatchLayer(Layer):
         """Let the tops hold a batch, on the CPU."""
         if batch.parts.images.nbytes >= HANDED_OVER and top[0].take_memory(batch.flat):
             if self._given is not None:
-                self._free.append(self._given)
+                self._maker.take_back(self._given)
             self._given = batch
         else:
             self._given = None  # the memory of one that was given stays the top's: it may be what is copied to
             top[0].data[...] = batch.parts.images
-            self._free.append(batch)
+            self._maker.take_back(batch)
         if len(top) > 1:
             top[1].data[...] = batch.parts.labels
 
@@ -214,7 +211,7 @@ class BatchLayer(Layer):
         """Memory of the batches made ahead (a large one that was given is the top's), and of images that are kept."""
         batches: int = self.param.data_param.prefetch
         kept = min(self._cached_nbytes, self.p.cache_mib << 20) if self._cached_nbytes else 0
-        return batches * self._first_form.nbytes + kept
+        return batches * self._maker.first_form.nbytes + kept
 
     def position(self) -> int:
         return self._feed.position
@@ -233,113 +230,9 @@ class BatchLayer(Layer):
         """How often the source has been begun anew."""
         return (self._first + self._feed.position) // len(self.source)
 
-    # -- in the prefetching thread
-
     def _ahead(self, position: int) -> Batch:
-        """The batch of a position, on its way to the device."""
-        try:
-            batch = self._load(position)
-        except UnevenError:
-            self._sends_records = False  # floats of the same values from now on
-            batch = self._load(position)
+        """The batch of a position, on its way to the device; in the thread that makes them ahead."""
+        batch = self._maker.make(position)
         if self._staging is not None:
             self._staging.begin(batch)
         return batch
-
-    def _load(self, position: int) -> Batch:
-        """The batch of records position .. position + batch_size - 1 of the run."""
-        count = len(self.source)
-        batch: Batch | None = None
-        parts: list[Future[None]] = []
-        item = 0
-        try:
-            while item < self.batch_size:
-                epoch, index = divmod(self._first + position + item, count)
-                run = min(1 if batch is None else PART, self.batch_size - item, count - index)
-                records = self._records(epoch, index, run, item)
-                item += run
-                if batch is None:
-                    image, shape = self._in_turn(self._decoded, records[0])
-                    batch = self._empty(self._form(image[0], shape))
-                    self._put(batch, records[0], image)
-                elif self._pool is None:
-                    self._in_turn(self._fill, batch, records)
-                else:
-                    parts.append(self._pool.submit(self._fill, batch, records))
-        finally:
-            wait(parts)  # they write to the batch, and look at what was fetched
-            for part in parts:  # what is wrong with them comes before a later record that could not be fetched
-                self._in_turn(part.result)
-        assert batch is not None
-        return batch
-
-    def _records(self, epoch: int, first: int, count: int, item: int) -> list[Record]:
-        """Some of an epoch, fetched, from a place of the batch on."""
-        draws = self.transform.draws(epoch, first, count)
-        return [
-            Record(item + i, epoch, first + i, self.source.fetch(epoch, first + i), None if draws is None else draws[i])
-            for i in range(count)
-        ]
-
-    def _in_turn(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Call it, and raise what does not fit as a DataError that names the record."""
-        try:
-            return work(*arguments)
-        except MisfitError as fault:
-            name = self.source.name(fault.record.epoch, fault.record.number)
-            raise DataError(f"{name}{fault.message}", field=fault.field) from None
-
-    def _form(self, image: Any, shape: Shape) -> Form:
-        """Of a batch whose first record is `image`, and of `shape` when it is transformed."""
-        whole = Form((self.batch_size, *shape), np.dtype(self.dtype))
-        if not self._sends_records or image.dtype != np.uint8:
-            return whole
-        records = replace(whole, records=image.shape, planes=image.flags.c_contiguous, less=self.transform.less_count)
-        return min(records, whole, key=lambda form: form.nbytes)
-
-    def _empty(self, form: Form) -> Batch:
-        """A batch to fill, from those given back where one has the form."""
-        while self._free:
-            batch = self._free.popleft()
-            batch.upload.wait()
-            if batch.form == form:
-                return batch
-        return Batch(form, self.context.device.host_memory(form.nbytes, np.uint8))
-
-    # -- in any thread
-
-    def _fill(self, batch: Batch, records: Sequence[Record]) -> None:
-        """Decode and transform records into their places."""
-        for record in records:
-            image, shape = self._decoded(record)
-            form = batch.form
-            if form.records is not None and (image[0].shape != form.records or image[0].dtype != np.uint8):
-                raise UnevenError
-            if shape != form.shape[1:]:
-                raise MisfitError(
-                    record,
-                    f" is {size_text(shape)}, the first of its batch is {size_text(form.shape[1:])}; images of "
-                    "several sizes need crop_size or batch_size 1",
-                )
-            self._put(batch, record, image)
-
-    def _decoded(self, record: Record) -> tuple[tuple[Any, int], Shape]:
-        """(image, label) of a record, and the shape that the image will have."""
-        image, label = self.source.decode(record.fetched, partial(self.transform.reduction, record.words))
-        try:
-            return (image, label), self.transform.shape(image.shape, image.dtype)
-        except ShapeError as fault:
-            raise MisfitError(record, f": {fault.message}", fault.field) from None
-
-    def _put(self, batch: Batch, record: Record, image: tuple[Any, int]) -> None:
-        parts, item = batch.parts, record.item
-        parts.labels[item] = image[1]
-        if parts.top is None:
-            self.transform(image[0], record.words, parts.images[item])
-            return
-        parts.images[item] = image[0]
-        parts.top[item], parts.left[item], parts.mirrored[item] = self.transform.window(
-            record.words, *image[0].shape[1:]
-        )
-        if parts.less is not None:
-            parts.less[item] = self.transform.less(record.words)

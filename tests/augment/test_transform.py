@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcli.arrays import random
-from netcli.augment.transform import COMPUTED, Transform
+from netcli.augment.settings import COMPUTED
+from netcli.augment.transform import Transform
 from netcli.errors import NetcliError
 from netcli.prototxt import schema
 

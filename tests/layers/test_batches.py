@@ -153,7 +153,7 @@ def test_the_memory_that_a_program_looks_at_is_never_loaded_into(tmp_path):
         seen = run.top[0].show_data()
         run.layer.forward([], run.top)
         for position in (2, 3):
-            run.layer._load(position)  # as a thread does while the net computes
+            run.layer._maker.make(position)  # as a thread does while the net computes
         np.testing.assert_array_equal(seen[0], images[1])
 
 
@@ -164,7 +164,7 @@ def test_the_memory_of_a_large_batch_that_a_small_one_is_copied_to_is_never_load
         for _ in range(2):
             run.layer.forward([], run.top)
         for position in (2, 3):
-            run.layer._load(position)
+            run.layer._maker.make(position)
         np.testing.assert_array_equal(run.top[0].data[0], small)
 
 

@@ -237,7 +237,7 @@ def test_threads_by_the_command_line_count_more_than_the_layer_s(tmp_path):
         try:
             text = data(path, 40, f"backend: LMDB threads: {own}", "mirror: true crop_size: 2")
             with DataRun(text) as run:
-                assert run.layer._workers() == (given or own)
+                assert run.layer._threads() == (given or own)
                 made.append(run.forward()[0].copy())
         finally:
             set_data_threads(None)
