@@ -1,11 +1,11 @@
-"""The real card's own code, over a module in the place of CuPy: how cuBLAS is called, copies, faults."""
+"""The real card's own code, over a module in the place of CuPy: how cuBLASLt is called, copies, faults."""
 
 import importlib
 
 import numpy as np
 import pytest
 
-from arrays.emulated import cupy, xp
+from arrays.emulated import cublaslt, cupy, xp
 from netcli.arrays.cuda import card as cards
 from netcli.arrays.plain.bfloat16 import rounded
 from netcli.errors import NetcliError
@@ -30,52 +30,153 @@ class Pointer:
 
 
 @pytest.fixture
-def card(make, monkeypatch):
+def lt():
+    return cublaslt.Library()
+
+
+@pytest.fixture
+def card(make, lt, monkeypatch):
     card = make()
-    card.__dict__["_blas"] = (cupy.Blas(), 1)
+    monkeypatch.setattr(cards.ctypes, "CDLL", lambda name: lt if name == "libcublasLt.so.13" else None)
     return card
 
 
-@pytest.mark.parametrize("transposed", [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)])
-@pytest.mark.parametrize("sizes", [(2, 3, 4), (1, 5, 3), (4, 1, 2), (3, 2, 1), (1, 1, 1)])
-@pytest.mark.parametrize("add", [False, True])
-def test_products(card, sizes, transposed, add):
+def placed(values, offset=0):
+    """The values on a card, in the order in which they lie, so many items behind a boundary of 256 bytes."""
+    flat = values.ravel(order="K")
+    memory = np.zeros(flat.nbytes + 1024, np.uint8)
+    start = -memory.ctypes.data % 256 + offset * flat.itemsize
+    there = memory[start : start + flat.nbytes].view(flat.dtype)
+    there[...] = flat
+    shaped = there.reshape(values.shape, order="C" if values.flags.c_contiguous else "F")
+    return xp.DeviceArray(shaped)
+
+
+def operands(sizes, transposed, dtype, offsets=(0, 0, 0)):
     m, k, n = sizes
     rng = np.random.default_rng(3)
+    for shape, is_transposed, offset in zip(((m, k), (k, n), (m, n)), transposed, offsets, strict=True):
+        values = rng.standard_normal(shape).astype(dtype)
+        yield placed((np.asfortranarray if is_transposed else np.ascontiguousarray)(values), offset)
+
+
+ORDERS = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+SIZES = [(2, 3, 4), (1, 5, 3), (4, 1, 2), (3, 2, 1), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("transposed", ORDERS)
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("add", [False, True])
+def test_products(card, sizes, transposed, add):
     for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-13)):
-        arrays = []
-        for shape, is_transposed in zip(((m, k), (k, n), (m, n)), transposed, strict=True):
-            values = rng.standard_normal(shape).astype(dtype)
-            arrays.append((np.asfortranarray if is_transposed else np.ascontiguousarray)(values))
-        a, b, c = arrays
-        want = a @ b + (c if add else 0)
-        card.gemm(*(xp.DeviceArray(each) for each in arrays), add=add)
-        np.testing.assert_allclose(c, want, rtol=tolerance, atol=tolerance)
+        a, b, c = operands(sizes, transposed, dtype)
+        want = xp.host(a) @ xp.host(b) + (xp.host(c) if add else 0)
+        card.gemm(a, b, c, add=add)
+        np.testing.assert_allclose(xp.host(c), want, rtol=tolerance, atol=tolerance)
 
 
-def test_products_of_bfloat16(card, monkeypatch):
-    monkeypatch.setattr(card, "bfloat16", lambda _, x: xp.DeviceArray(halves(xp.host(x))))
-    rng = np.random.default_rng(3)
-    a, b = rng.standard_normal((3, 5)).astype("f4"), rng.standard_normal((5, 2)).astype("f4")
-    c = np.zeros((3, 2), "f4")
-    card.gemm(*map(xp.DeviceArray, (a, b, c)), bf16=True)
-    np.testing.assert_allclose(c, rounded(a) @ rounded(b), rtol=1e-5)
+@pytest.mark.parametrize("transposed", ORDERS)
+@pytest.mark.parametrize("add", [False, True])
+def test_products_of_bfloat16(card, monkeypatch, transposed, add):
+    monkeypatch.setattr(card, "bfloat16", lambda _, x: placed(halves(xp.host(x))))
+    for sizes in SIZES:
+        a, b, c = operands(sizes, transposed, np.float32)
+        want = rounded(xp.host(a)) @ rounded(xp.host(b)) + (xp.host(c) if add else 0)
+        card.gemm(a, b, c, add=add, bf16=True)
+        np.testing.assert_allclose(xp.host(c), want, rtol=1e-5, atol=1e-6)
+    a, b, c = operands((2, 3, 4), transposed, np.float64)  # which is not rounded
+    want = xp.host(a) @ xp.host(b)
+    card.gemm(a, b, c, bf16=True)
+    np.testing.assert_allclose(xp.host(c), want, rtol=1e-13)
 
 
 def halves(x):
-    return (rounded(x).view(np.uint32) >> 16).astype(np.uint16)
+    order = "C" if x.flags.c_contiguous else "F"
+    return (rounded(x).view(np.uint32) >> 16).astype(np.uint16, order=order)
 
 
-def test_what_is_multiplied(card):
-    blas, _ = card._blas
-    one = xp.DeviceArray(np.ones((1, 1), "f4"))
-    for tf32, compute in ((True, blas.CUBLAS_COMPUTE_32F_FAST_TF32), (False, blas.CUBLAS_COMPUTE_32F)):
+@pytest.mark.parametrize("offsets", [(0, 0, 0), (1, 2, 4), (3, 0, 1), (8, 16, 32), (64, 5, 64)])
+@pytest.mark.parametrize("transposed", ORDERS)
+def test_what_is_promised_of_alignments_is_so(card, lt, offsets, transposed):
+    for dtype in (np.float32, np.float64):
+        a, b, c = operands((3, 5, 4), transposed, dtype, offsets)
+        want = xp.host(a) @ xp.host(b)
+        card.gemm(a, b, c)
+        np.testing.assert_allclose(xp.host(c), want, rtol=1e-5, atol=1e-6)
+    *_, wanted = lt.asked
+    given = [offset * 8 or 256 for offset in offsets]
+    expected = [min(256, each & -each) for each in given]
+    first, second = (
+        (0, 1) if transposed[2] else (1, 0)
+    )  # cuBLASLt's A is what stands behind, where c is seen by columns
+    assert [wanted[5], wanted[6], wanted[7]] == [expected[first], expected[second], expected[2]]
+    assert wanted[8] == wanted[7]
+    assert wanted[1] == cards.PRODUCTS_WORKSPACE
+
+
+def test_a_product_is_planned_once(card, lt):
+    for _ in range(3):
+        for transposed in ORDERS[:2]:
+            card.gemm(*operands((2, 3, 4), transposed, np.float32))
+    assert len(lt.asked) == 2
+    assert len(lt.multiplied) == 6
+    assert all(wanted[3] == 7 for wanted in lt.asked)
+    card.deterministic = True
+    card.gemm(*operands((2, 3, 4), ORDERS[0], np.float32))
+    assert lt.asked[-1][3] == 6  # nothing is added up in place, in whichever order it is done
+
+
+def test_products_without_items(card, lt):
+    for m, k, n in ((0, 3, 4), (2, 3, 0), (0, 0, 0), (2, 0, 4)):
+        for transposed in ORDERS:
+            a, b, c = operands((m, k, n), transposed, np.float32)
+            before = xp.host(c).copy()
+            card.gemm(a, b, c, add=True)
+            np.testing.assert_array_equal(xp.host(c), before)
+            card.gemm(a, b, c)
+            assert not xp.host(c).any()
+    assert not lt.multiplied
+
+
+def test_what_is_multiplied(card, lt):
+    for tf32, dtype, compute in ((True, "f4", 77), (False, "f4", 68), (True, "f8", 70), (False, "f8", 70)):
         card.tf32 = tf32
-        card.gemm(one, one, xp.DeviceArray(np.ones((1, 1), "f4")))
-        assert blas.compute == compute
-    double = xp.DeviceArray(np.ones((1, 1)))
-    card.gemm(double, double, xp.DeviceArray(np.ones((1, 1))))
-    assert blas.compute == blas.CUBLAS_COMPUTE_64F
+        card.gemm(*operands((1, 1, 1), ORDERS[0], dtype))
+        assert lt.multiplied[-1] == (compute, card.stream.ptr)
+
+
+def test_where_tf32_has_no_algorithm_float32_serves(card, lt, monkeypatch):
+    search = lt._MatmulAlgoGetHeuristic
+    monkeypatch.setattr(
+        lt,
+        "_MatmulAlgoGetHeuristic",
+        lambda *args: 15 if lt._of(args[1])["compute"] == 77 else search(*args),
+        raising=False,
+    )
+    card.tf32 = True
+    a, b, c = operands((2, 3, 4), ORDERS[0], np.float32)
+    card.gemm(a, b, c)
+    np.testing.assert_allclose(xp.host(c), xp.host(a) @ xp.host(b), rtol=1e-5)
+    assert lt.multiplied == [(68, card.stream.ptr)]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ({"MatmulAlgoGetHeuristic": 15}, r"CUBLAS_STATUS_NOT_SUPPORTED \(15\)"),
+        ({"state": 15}, r"CUBLAS_STATUS_NOT_SUPPORTED \(15\)"),
+        ({"found": 0}, r"CUBLAS_STATUS_NOT_SUPPORTED \(15\)"),
+        ({"Matmul": 13}, r"CUBLAS_STATUS_EXECUTION_FAILED \(13\)"),
+        ({"MatrixLayoutCreate": 15}, r"CUBLAS_STATUS_NOT_SUPPORTED \(15\)"),
+    ],
+)
+def test_products_that_fail(card, lt, status, told):
+    lt.status = status
+    for _ in range(2):  # a fault is not remembered as a plan
+        with pytest.raises(RuntimeError, match=rf"^cuBLASLt can't multiply \(2, 3\) by \(3, 4\): {told}$"):
+            card.gemm(*operands((2, 3, 4), ORDERS[0], np.float32))
+    lt.status = {}
+    card.gemm(*operands((2, 3, 4), ORDERS[0], np.float32))
 
 
 @pytest.mark.parametrize("order", ["C", "channels last", "strided"])
@@ -110,10 +211,17 @@ def test_faults_are_sentences(make, monkeypatch):
     assert make().versions.startswith("CuPy 14.2.0, CUDA 13.1 (driver 13.2)")
 
 
-def test_without_cublas(make):
+def test_without_cublas(make, monkeypatch):
     card = make()
-    card._cupy.cuda = Absent(card._cupy.cuda)
     one = xp.DeviceArray(np.ones((1, 1), "f4"))
+
+    def missing(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(cards.ctypes, "CDLL", missing)
+    with pytest.raises(NetcliError, match=r"^cuBLAS can't be loaded: libcublasLt.so.13: cannot open"):
+        card.gemm(one, one, one)
+    card._cupy.cuda = Absent(card._cupy.cuda)
     with pytest.raises(NetcliError, match=r"^cuBLAS can't be loaded: no libcublas$"):
         card.gemm(one, one, one)
 

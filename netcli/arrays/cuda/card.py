@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.cuda import source
+from netcli.arrays.cuda.cublaslt import BFLOAT16, FLOAT32, FLOAT64, TF32, CublasLt
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.device import Upload
 from netcli.errors import NetcliError
 
-BLAS_WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, and more than older cards ask for
+PRODUCTS_WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, and more than older cards ask for
 KERNELS = 256 << 20  # bytes: about what the code of kernels takes, ours and libraries', as they are first launched
 OLDEST = (8, 0)  # compute capability: Ampere, the first with TF32 and bfloat16 products
 
@@ -54,7 +55,7 @@ class Card(CudaDevice):
     All work goes through one stream of its own, in turn; `current` makes it CuPy's for a thread.
     """
 
-    own_nbytes = BLAS_WORKSPACE + KERNELS
+    own_nbytes = PRODUCTS_WORKSPACE + KERNELS
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -83,7 +84,6 @@ class Card(CudaDevice):
         self._recorded_pool = self._cupy.cuda.MemoryPool()
         self._cupy.cuda.set_allocator(self._pool.malloc)
         self.refusals = (RuntimeError,)  # CUDA's faults and CuPy's own are such
-        # CuPy refuses its cuBLAS while a stream is captured: iterations are asked for anew until `gemm` calls another.
         self.records = False
 
     @contextlib.contextmanager
@@ -238,46 +238,29 @@ class Card(CudaDevice):
         return int(array.data.ptr)
 
     @functools.cached_property
-    def _blas(self) -> tuple[Any, int]:
-        """CuPy's cuBLAS and a handle on the card's stream, with memory that it need not ask for."""
+    def _multiply(self) -> CublasLt:
+        """Products of arrays, in memory that cuBLASLt need not ask for."""
         try:
-            blas = self._cupy.cuda.cublas  # which looks for the library where its wheel puts it
-        except ImportError as fault:
+            _ = self._cupy.cuda.cublas  # which looks for the libraries where their wheels put them, and loads both
+            library = ctypes.CDLL(f"libcublasLt.so.{self._cupy.cuda.runtime.runtimeGetVersion() // 1000}")
+        except (ImportError, OSError) as fault:
             raise NetcliError(f"cuBLAS can't be loaded: {_first_line(fault)}") from None
-        handle = int(blas.create())
-        blas.setStream(handle, self.stream.ptr)
-        self._blas_memory = self.empty(BLAS_WORKSPACE, np.uint8)
-        library = ctypes.CDLL(f"libcublas.so.{blas.getVersion(handle) // 10000}")  # which CuPy has loaded
-        status = library.cublasSetWorkspace_v2(
-            ctypes.c_void_p(handle), ctypes.c_void_p(self._blas_memory.data.ptr), ctypes.c_size_t(BLAS_WORKSPACE)
-        )
-        if status:
-            raise NetcliError(f"cuBLAS takes no workspace: status {status}")
-        return blas, handle
+        self._products_memory = self.empty(PRODUCTS_WORKSPACE, np.uint8)
+        return CublasLt(library, self.stream.ptr, self._products_memory.data.ptr, PRODUCTS_WORKSPACE)
 
     def gemm(self, a: Any, b: Any, c: Any, add: bool = False, bf16: bool = False) -> None:
-        if not c.flags.c_contiguous:
-            self.gemm(b.T, a.T, c.T, add, bf16)
+        if not c.size:
             return
-        blas, handle = self._blas
-        runtime = self._cupy.cuda.runtime
-        (m, k), n = a.shape, b.shape[1]
-        if c.dtype == np.float64:
-            real, compute = runtime.CUDA_R_64F, blas.CUBLAS_COMPUTE_64F
-        else:
-            real = runtime.CUDA_R_32F
-            compute = blas.CUBLAS_COMPUTE_32F_FAST_TF32 if self.tf32 else blas.CUBLAS_COMPUTE_32F
-        given, one, beta = real, _NUMBERS[c.dtype][1], _NUMBERS[c.dtype][int(add)]
-        if bf16:
-            a, b = self.bfloat16(0, a), self.bfloat16(1, b)
-            given, compute = runtime.CUDA_R_16BF, blas.CUBLAS_COMPUTE_32F
-        # cuBLAS counts along columns first, so that it sees the transposes: c' = b' a'.
-        (along_b, step_b), (along_a, step_a) = (_order(each, blas) for each in (b, a))
-        blas.gemmEx(
-            handle, along_b, along_a, n, m, k, one.ctypes.data,
-            b.data.ptr, given, step_b, a.data.ptr, given, step_a,
-            beta.ctypes.data, c.data.ptr, real, n, compute, blas.CUBLAS_GEMM_DEFAULT,
-        )  # fmt: skip
+        if not a.shape[1]:
+            if not add:
+                c.fill(0)
+            return
+        if not c.flags.c_contiguous:
+            a, b, c = b.T, a.T, c.T
+        kind = FLOAT64 if c.dtype == np.float64 else TF32 if self.tf32 else FLOAT32
+        if bf16 and c.dtype == np.float32:
+            a, b, kind = self.bfloat16(0, a), self.bfloat16(1, b), BFLOAT16
+        self._multiply(kind, a, b, c, add, self.deterministic)
 
 
 class _Upload(Upload):
@@ -291,16 +274,6 @@ class _Upload(Upload):
 
     def join(self) -> None:
         self._stream.wait_event(self._event)
-
-
-_NUMBERS = {np.dtype(dtype): (np.zeros(1, dtype), np.ones(1, dtype)) for dtype in (np.float32, np.float64)}
-
-
-def _order(matrix: Any, blas: Any) -> tuple[int, int]:
-    """Whether cuBLAS is to transpose what it sees, and the distance between its columns."""
-    if matrix.flags.c_contiguous:
-        return blas.CUBLAS_OP_N, max(1, matrix.shape[1])
-    return blas.CUBLAS_OP_T, max(1, matrix.shape[0])
 
 
 def _first_line(fault: Exception) -> str:

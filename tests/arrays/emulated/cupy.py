@@ -11,9 +11,6 @@ import numpy as np
 
 from arrays.emulated import xp
 
-REALS = {0: np.float32, 1: np.float64}
-BF16 = 14
-
 
 class CUDARuntimeError(RuntimeError):
     """As CuPy's."""
@@ -21,55 +18,6 @@ class CUDARuntimeError(RuntimeError):
 
 class OutOfMemoryError(MemoryError):
     """As CuPy's."""
-
-
-def floats(pointer, kind, count):
-    """The numbers at an address, as float64."""
-    if kind == BF16:
-        halves = np.ctypeslib.as_array((ctypes.c_uint16 * count).from_address(pointer))
-        return (halves.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return view(pointer, kind, count).astype(np.float64)
-
-
-def view(pointer, kind, count):
-    dtype = np.dtype(REALS[kind])
-    return np.frombuffer((ctypes.c_char * (count * dtype.itemsize)).from_address(pointer), dtype)
-
-
-class Blas(SimpleNamespace):
-    """cuBLAS: matrices by columns."""
-
-    CUBLAS_OP_N, CUBLAS_OP_T = 0, 1
-    CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_64F = 68, 77, 70
-    CUBLAS_GEMM_DEFAULT = -1
-
-    def create(self):
-        return 1
-
-    def setStream(self, handle, stream):  # noqa: N802 (CuPy's name)
-        self.stream = stream
-
-    def getVersion(self, handle):  # noqa: N802
-        return 130100
-
-    def gemmEx(self, handle, along_a, along_b, m, n, k, alpha, a, *more):  # noqa: N802
-        a_type, lda, b, b_type, ldb, beta, c, c_type, ldc, compute, _ = more
-        self.compute = compute
-
-        def matrix(pointer, kind, transposed, rows, columns, step):
-            if transposed:
-                rows, columns = columns, rows
-            assert step >= max(1, rows)
-            values = floats(pointer, kind, step * (columns - 1) + rows if columns else 0)
-            padded = np.append(values, np.zeros(step * columns - values.size))
-            found = padded.reshape(columns, step).T[:rows]
-            return found.T if transposed else found
-
-        product = matrix(a, a_type, along_a, m, k, lda) @ matrix(b, b_type, along_b, k, n, ldb)
-        assert view(alpha, c_type, 1)[0] == 1
-        assert ldc == m
-        into = view(c, c_type, m * n).reshape(n, m).T
-        into[...] = product + into * view(beta, c_type, 1)[0]
 
 
 class Pool:
@@ -170,11 +118,9 @@ def module(cards=1, capability=(9, 0)):
         driverGetVersion=lambda: 13020,
         memcpyHostToDevice=1,
         memcpyAsync=_memcpy,
-        CUDA_R_32F=0,
-        CUDA_R_64F=1,
-        CUDA_R_16BF=BF16,
     )
     cuda = SimpleNamespace(
+        cublas=None,  # asked for so that its libraries are loaded
         runtime=runtime,
         driver=SimpleNamespace(CUDADriverError=type("CUDADriverError", (RuntimeError,), {})),
         Device=Device,
