@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import click
 
@@ -23,12 +21,12 @@ from netcli.cli.options import (
     threads_option,
 )
 from netcli.cli.target import PHASES, input_option, target, with_inputs
-from netcli.cli.trace import Span, trace
 from netcli.layers.base import TEST
 from netcli.net import Net
 from netcli.snapshots.atomic import atomic_stream, check_writable
 from netcli.training.cards import device_of
 from netcli.training.precision import ops_of
+from netcli.training.trace import Recorder, Span, title_of, trace
 
 REPLAYED = 3  # whole iterations after which they are replayed, where the device does that
 
@@ -37,7 +35,7 @@ REPLAYED = 3  # whole iterations after which they are replayed, where the device
 class Times:
     """Seconds in all iterations together: of each layer, and of the whole passes.
 
-    spans     of each layer's pass, in turn
+    spans     of each layer's pass, in turn, and of what was read ahead
     replayed  whole iterations, not layer by layer, on a device that replays them
     """
 
@@ -110,52 +108,37 @@ def command(
         times.replayed = measure_replayed(net, iterations)
         if profile is not None:
             with atomic_stream(profile) as stream:
-                stream.write(trace(net, times.spans).encode())
+                stream.write(trace(title_of(net), times.spans).encode())
         click.echo(json_text(net, times) if as_json else "\n".join(table_lines(net, times)))
     finally:
         net.close()
 
 
 def measure(net: Net, iterations: int, named: bool = False) -> Times:
-    """Run forward and, where the net has gradients, backward, layer by layer.
+    """Run forward and, where the net has gradients, backward, looking at each layer.
 
     named: each layer's pass has its name for programs that look on
     """
-    device, layers = net.context.device, range(len(net.layers))
-    passes = []  # layers in their order, and the marks between them
-    for _ in range(iterations):
-        passes.append((layers, _marks(net, net.forward_layer, layers, "forward" if named else "")))
-        if net.gradients:
-            net.clear_diffs()
-            order = layers[::-1]
-            back = _marks(net, lambda i: net.backward(i, i), order, "backward" if named else "")
-            passes.append((order, back))
-    times = Times(iterations, [0.0] * len(layers), [0.0] * len(layers))
-    origin = passes[0][1][0]
-    for order, marks in passes:
-        backward = order is not layers
-        of_layers = times.backward if backward else times.forward
-        for i, start, end in zip(order, marks, marks[1:], strict=False):
-            took = device.between(start, end)
-            of_layers[i] += took
-            times.spans.append(Span(i, backward, device.between(origin, start), took))
-        whole = device.between(marks[0], marks[-1])
-        if backward:
-            times.backward_pass += whole
-        else:
-            times.forward_pass += whole
-    return times
-
-
-def _marks(net: Net, run: Callable[[int], None], order: Sequence[int], name: str) -> list[Any]:
-    """Run layers one after the other; a mark before each, and behind the last."""
     device = net.context.device
-    marks = [device.mark()]
-    for i in order:
-        with device.named(f"{net.layers[i].name} {name}") if name else contextlib.nullcontext():
-            run(i)
-        marks.append(device.mark())
-    return marks
+    recorder = Recorder(device, named)
+    marks = []  # at the beginning, between the passes and at the end of each iteration
+    with recorder.watch(net):
+        for _ in range(iterations):
+            start = device.mark()
+            net.forward()
+            between = device.mark()
+            if net.gradients:
+                net.clear_diffs()
+                net.backward()
+            marks.append((start, between, device.mark()))
+    times = Times(iterations, [0.0] * len(net.layers), [0.0] * len(net.layers), spans=recorder.spans())
+    for span in times.spans:
+        if span.number is not None:
+            (times.backward if span.kind == "backward" else times.forward)[span.number] += span.seconds
+    times.forward_pass = sum(device.between(start, between) for start, between, _ in marks)
+    if net.gradients:
+        times.backward_pass = sum(device.between(between, end) for _, between, end in marks)
+    return times
 
 
 def measure_replayed(net: Net, iterations: int) -> float | None:

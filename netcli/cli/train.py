@@ -36,6 +36,7 @@ from netcli.cli.solver_run import (
 from netcli.errors import NetcliError
 from netcli.prototxt.lines import Document
 from netcli.snapshots import newest_state
+from netcli.snapshots.atomic import check_writable
 from netcli.training import run_folder
 from netcli.training.caffe_log import CaffeLog
 from netcli.training.cards import device_of
@@ -44,6 +45,7 @@ from netcli.training.durations import duration
 from netcli.training.guard import Guard
 from netcli.training.journal import Journal
 from netcli.training.metrics import Metrics
+from netcli.training.profile import Profile
 from netcli.training.progress import Progress
 from netcli.training.run_folder import RunFolder
 from netcli.training.signals import EFFECTS, Signals
@@ -78,6 +80,20 @@ NEWEST = "newest"
 @click.option("--sigint-effect", type=click.Choice(EFFECTS), default="stop", show_default=True)
 @click.option("--sighup-effect", type=click.Choice(EFFECTS), default="snapshot", show_default=True)
 @click.option("--nan-effect", type=click.Choice(["stop", "warn"]), default="stop", show_default=True)
+@click.option(
+    "--profile",
+    metavar="FILE",
+    help="Write a trace of some iterations, for Perfetto or chrome://tracing; on a card these are not replayed, "
+    "and the layers have NVTX ranges too.",
+)
+@click.option(
+    "--profile-iterations",
+    type=(click.IntRange(min=0), click.IntRange(min=0)),
+    default=(10, 14),
+    show_default=True,
+    metavar="FIRST LAST",
+    help="Which, counted from 0 where this run begins.",
+)
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/NAME-N, a new one.")
 @click.option("--log-to-stderr", is_flag=True, help="Caffe's log lines there too, in place of progress.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress; warnings and faults alone.")
@@ -97,6 +113,8 @@ def command(
     sigint_effect: str,
     sighup_effect: str,
     nan_effect: str,
+    profile: str | None,
+    profile_iterations: tuple[int, int],
     run_dir: Path | None,
     log_to_stderr: bool,
     quiet: bool,
@@ -110,6 +128,10 @@ def command(
         solver, resume = resume, NEWEST
     if solver is None:
         raise click.UsageError("Missing argument 'SOLVER'.")
+    if profile_iterations[0] > profile_iterations[1]:
+        raise click.UsageError("--profile-iterations takes the first and the last, which is not before it.")
+    if profile is not None:
+        check_writable(profile)
     document = read_solver_to_train(solver, assignments=assignments, level=level, stages=stages)
     paths = _weights(document, weights, resume)
     state = _state(document, resume)
@@ -139,6 +161,10 @@ def command(
             threads=threads,
             allow_python=allow_python,
         )
+        if profile is not None:
+            traced = Profile(profile, *profile_iterations, said=screen.say)
+            traced.check(run)
+            run.add([traced])
         name = session.net.name or Path(solver).stem
         folder = run_folder.given(run_dir) if run_dir else run_folder.next_free(name)
         folder.write(["netcli", *sys.argv[1:]], session.texts())

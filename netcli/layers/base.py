@@ -228,6 +228,10 @@ class Layer:
         """Go on as if `position` records had been given so far (sources only)."""
         raise NotImplementedError(f"{type(self).__name__} is not a source")
 
+    def watch_reading(self, told: Callable[[float, float], None] | None) -> None:
+        """Call `told`, in the thread that reads, for each batch read ahead, with the seconds (time.perf_counter) from
+        and to which that took; None: no more (sources that read ahead only)."""
+
     def carried(self) -> Sequence[Blob]:
         """Blobs of the layer's own whose data one forward pass leaves to the next; a snapshot holds them."""
         return ()

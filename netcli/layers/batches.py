@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -220,6 +220,9 @@ class BatchLayer(Layer):
         self._feed.seek(position)
         if self._staging is not None:
             self._staging.clear()
+
+    def watch_reading(self, told: Callable[[float, float], None] | None) -> None:
+        self._feed.told = told
 
     def close(self) -> None:
         self._open.close()

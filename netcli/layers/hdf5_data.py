@@ -6,7 +6,7 @@ Same batches as Caffe's hdf5_data_layer.cpp, with other random draws.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,10 @@ class HDF5Data(Layer):
     def seek(self, position: int) -> None:
         assert self._feed is not None
         self._feed.seek(position)
+
+    def watch_reading(self, told: Callable[[float, float], None] | None) -> None:
+        if self._feed is not None:
+            self._feed.told = told
 
     def close(self) -> None:
         if self._feed is not None:

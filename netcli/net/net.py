@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from netcli.net.building import Frame, net_of_state
 from netcli.net.graph import wire
 from netcli.net.joining import Division
 from netcli.net.memory import MemoryPlan, Storage, work_space
-from netcli.net.passes import Passes
+from netcli.net.passes import Passes, Watcher
 from netcli.net.rules import net_state
 from netcli.net.shapes import Shapes
 from netcli.net.sharing import Parameter, share_trained
@@ -190,9 +191,23 @@ class Net:
             self._wants_forward = False
         return self._passes.loss(start, stop)
 
-    def forward_layer(self, i: int) -> None:
-        """Run layer i, and sum no loss: for who measures one after the other."""
-        self._passes.one(i, self._follow)
+    @contextlib.contextmanager
+    def watched(self, layer: Watcher, read: Callable[[Layer], Callable[[float, float], None]]) -> Iterator[None]:
+        """Have somebody look on while the context lasts; nothing is replayed then.
+
+        layer  gives what each layer's forward or backward is done within, by its number and whether it is backward
+        read   gives what a source calls, in its own thread, when it has read a batch ahead: with the seconds of
+               time.perf_counter from and to which that took
+        """
+        self._passes.watcher = layer
+        for source in self.sources.values():
+            source.watch_reading(read(source))
+        try:
+            yield
+        finally:
+            self._passes.watcher = None
+            for source in self.sources.values():
+                source.watch_reading(None)
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` (None: the last) down to `end` backward; parameters' gradients are added."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +21,9 @@ from netcli.prototxt.lines import Document
 
 log = logging.getLogger("netcli")
 
+Watcher = Callable[[int, bool], AbstractContextManager[Any]]  # of a layer's number, and whether it runs backward
+NOBODY = nullcontext()
+
 
 class Passes:
     """What the passes of a net run through.
@@ -30,6 +34,7 @@ class Passes:
 
     replays       whether passes through all layers may be replayed: nobody looks at blobs between layers
 
+    watcher    what each layer's forward or backward is done within, and no pass is replayed then; None: none
     losses     (number of the layer, blob, weight) of each blob that counts in the loss
     unwritten  blobs whose diffs are read in a backward pass and written by nobody
     """
@@ -53,6 +58,7 @@ class Passes:
             if weight != 0
         ]
         self.unwritten: list[Blob] = []
+        self.watcher: Watcher | None = None
         self._host = [i for i, layer in enumerate(layers) if not layer.replays]  # what stays outside of recordings
         self._replays = replays and context.device.records
         self._replay_forward = self._replay_backward = Replay(context.device, "the net")
@@ -99,7 +105,7 @@ class Passes:
 
         follow: called with i and stop where layer i has given a top another shape
         """
-        if self._replays and start == 0 and stop == len(self._layers):
+        if self._replays and self.watcher is None and start == 0 and stop == len(self._layers):
             self._run(self._host, stop, follow)
             rest = [i for i in range(stop) if i not in self._host]
 
@@ -113,10 +119,6 @@ class Passes:
         if self._total is not None:
             self._weigh(start, stop)
 
-    def one(self, i: int, follow: Callable[[int, int], None]) -> None:
-        """Run layer i, without its part in the loss."""
-        self._run((i,), i + 1, follow)
-
     def _run(self, numbers: Iterable[int], stop: int, follow: Callable[[int, int], None]) -> None:
         i = 0
         try:
@@ -126,7 +128,8 @@ class Passes:
                     if step is None:
                         continue
                     forward, bottom, top, shapes = step
-                    forward(bottom, top)
+                    with self._watched(i, False):
+                        forward(bottom, top)
                     for blob, shape in shapes:
                         if blob.shape is not shape:
                             follow(i, stop)
@@ -134,6 +137,9 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
+
+    def _watched(self, i: int, backward: bool) -> AbstractContextManager[Any]:
+        return NOBODY if self.watcher is None else self.watcher(i, backward)
 
     def loss(self, start: int, stop: int) -> float:
         """The part that layers `start` to `stop` - 1 had in the last pass's loss; on a card that of all that ran.
@@ -179,7 +185,7 @@ class Passes:
             self.begin_backward(last, 0)
             self.backward(last, 0)
 
-        if self._replays:
+        if self._replays and self.watcher is None:
             self._replay_backward(work)
         else:
             work()
@@ -206,7 +212,8 @@ class Passes:
                     step = self._backward[i]
                     if step is not None:
                         backward, top, propagate, bottom = step
-                        backward(top, propagate, bottom)
+                        with self._watched(i, True):
+                            backward(top, propagate, bottom)
         except NetcliError:
             with placed(self._documents[i]):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +34,8 @@ class Prefetch(Generic[Batch]):
         self._lock = threading.Lock()  # of _asked
         self._executor: ThreadPoolExecutor | None = ThreadPoolExecutor(1, thread_name_prefix="netcli prefetch")
         self.position = 0  # records given by `next` so far
+        # Called after each load, in the thread, with the seconds of time.perf_counter at its beginning and its end.
+        self.told: Callable[[float, float], None] | None = None
 
     def next(self) -> Batch:
         """The next batch, as soon as it is made."""
@@ -78,11 +81,15 @@ class Prefetch(Generic[Batch]):
                 return
             start, future = self._asked[0]
         if future.set_running_or_notify_cancel():
+            begin = time.perf_counter()
             try:
                 batch = self._load(start)
             except BaseException as fault:  # raised by `next`
                 future.set_exception(fault)
             else:
+                told = self.told
+                if told is not None:
+                    told(begin, time.perf_counter())
                 future.set_result(batch)
         with self._lock:
             self._asked.popleft()

@@ -18,7 +18,8 @@ from netcli.training.position import Position
 class Trainer:
     """A run of a solver over a net, from `iteration` to max_iter, in the steps of Caffe's solver.cpp.
 
-    forward, backward   the net's; a hook may put others in their place, to look on
+    forward, backward, apply   the net's, and the solver's update by the number of an iteration; a hook may put others
+                 in their place, to look on
     iteration    updates made so far
     loss         of the last iteration: the mean over its iter_size passes
     losses       of the last average_loss iterations; on a card both are late, see Note [Late numbers]
@@ -34,6 +35,7 @@ class Trainer:
         self.tests = list(tests)
         self.forward: Callable[[], float] = net.forward
         self.backward: Callable[[], None] = net.backward
+        self.apply: Callable[[int], None] = solver.update
         self.iteration = 0
         self.first = 0  # the iteration this process began at
         self.loss = 0.0
@@ -113,7 +115,7 @@ class Trainer:
 
     def update(self) -> None:
         """Let the weights take the step of this iteration, from the gradients there are."""
-        self.solver.update(self.iteration)
+        self.apply(self.iteration)
         self.iteration += 1
 
     def _gradients(self) -> float:

@@ -61,6 +61,23 @@ def test_train_is_that_of_the_cpu(project, netcli, card):
         np.testing.assert_allclose(np.asarray(got.data), np.asarray(want.data), rtol=1e-4, atol=1e-6)
 
 
+def test_a_trace_of_a_training(project, netcli, card):
+    trace = ["--profile", "trace.json", "--profile-iterations", "4", "6"]
+    status, out, err = netcli("train", project.solver, "--gpu", "0", *trace)
+    assert (status, err) == (0, "")
+    assert "the trace is in trace.json" in out
+    events = json.loads((project.folder / "trace.json").read_text())["traceEvents"]
+    assert events[0]["args"]["name"] == "tiny, gpu"
+    kinds = [event.get("cat") for event in events]
+    assert [kinds.count(kind) for kind in ("iteration", "update", "test")] == [3, 3, 1]
+    assert kinds.count("forward") >= 3 * 4
+    assert "read" in kinds
+    traced = weights_of(f"{project.prefix}_iter_12.caffemodel")
+    assert netcli("train", project.solver, "--gpu", "0")[0] == 0
+    for got, want in zip(traced, weights_of(f"{project.prefix}_iter_12.caffemodel"), strict=True):
+        np.testing.assert_array_equal(np.asarray(got.data), np.asarray(want.data))
+
+
 def test_a_solver_that_asks_for_a_gpu_gets_it(project, netcli, card):
     project.write("solver_mode: GPU")
     status, out, _ = netcli("train", project.solver)

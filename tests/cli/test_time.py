@@ -48,7 +48,7 @@ def test_json(net):
     found = json.loads(run(net, "--iterations", "3", "--json"))
     assert [layer["name"] for layer in found["layers"]] == ["data", "ip", "loss"]
     for way in ("forward_ms", "backward_ms"):
-        assert found[way] == pytest.approx(sum(layer[way] for layer in found["layers"]), abs=1e-4)
+        assert found[way] >= sum(layer[way] for layer in found["layers"]) - 1e-5
     assert found["layers"][1]["backward_ms"] > 0
     assert "replayed_ms" not in found  # which the CPU does not
     assert found["total_ms"] == pytest.approx(found["forward_ms"] + found["backward_ms"], abs=1e-4)
@@ -96,8 +96,8 @@ def test_a_card_s_own_clock_is_what_is_told(net, card, monkeypatch):
     monkeypatch.setattr(card, "between", lambda start, end: 0.001 * (end - start))
     found = json.loads(on_card(net, "--iterations", "2", "--json"))
     assert [layer["forward_ms"] for layer in found["layers"]] == [1, 1, 1]
-    assert [layer["backward_ms"] for layer in found["layers"]] == [1, 1, 1]
-    assert (found["forward_ms"], found["backward_ms"], found["total_ms"]) == (3, 3, 6)
+    assert [layer["backward_ms"] for layer in found["layers"]] == [0, 1, 1]  # data have none
+    assert (found["forward_ms"], found["backward_ms"], found["total_ms"]) == (7, 5, 12)  # with the marks of the layers
     assert found["replayed_ms"] == 0.5  # from one mark to the next, over two iterations
 
 

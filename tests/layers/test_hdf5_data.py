@@ -174,3 +174,14 @@ def test_parameters_that_do_not_fit(source, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "h5py", None)
     assert fault(source) == "hdf5_data_param.source: HDF5 files need h5py: pip install netcli[hdf5]"
+
+
+def test_who_looks_on_is_told_what_is_read(source):
+    told = []
+    with Run(source) as run:
+        run.layer.watch_reading(lambda start, end: told.append(end - start))
+        run.forward()
+        run.forward()
+        assert len(told) >= 2
+        assert min(told) >= 0
+        run.layer.watch_reading(None)

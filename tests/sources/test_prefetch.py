@@ -144,3 +144,26 @@ def test_an_interrupt_while_waiting_loses_no_batch(prefetch):
         feed.next()
     first.result = result
     assert [feed.next(), feed.next()] == [1, 2]
+
+
+def test_who_looks_on_is_told_of_each_load_that_gave_a_batch(prefetch):
+    def load(position):
+        if position == 4:
+            raise DataError("record 4")
+        time.sleep(0.001)
+        return position
+
+    batches = prefetch(load, 2, 1)
+    told = []
+    batches.told = lambda start, end: told.append((start, end))
+    before = time.perf_counter()
+    assert [batches.next(), batches.next()] == [0, 2]
+    with pytest.raises(DataError):
+        batches.next()
+    assert len(told) == 2
+    assert before <= told[0][0] < told[0][1] <= told[1][0] < told[1][1] <= time.perf_counter()
+    assert all(end - start >= 0.001 for start, end in told)
+    batches.told = None
+    batches.seek(0)
+    assert batches.next() == 0
+    assert len(told) == 2

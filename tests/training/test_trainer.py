@@ -107,6 +107,8 @@ def test_hooks_are_called_by_their_order_and_then_as_given():
         class param:  # noqa: N801
             max_iter, average_loss, display = 0, 1, 0
 
+        update = None
+
     hooks = [hook("keep", Order.KEEP), hook("read 1", Order.READ), hook("guard", Order.GUARD)]
     run = Trainer(net=Net, solver=Solver, hooks=hooks)
     run.add([hook("write", Order.WRITE), hook("read 2", Order.READ)])
