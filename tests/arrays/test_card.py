@@ -179,6 +179,76 @@ def test_products_that_fail(card, lt, status, told):
     card.gemm(*operands((2, 3, 4), ORDERS[0], np.float32))
 
 
+# -- recordings
+
+
+def test_products_are_recorded(card, lt):
+    a, b, c = operands((2, 3, 4), ORDERS[3], np.float32)
+    with pytest.raises(card.refusals, match=r"^memory is taken while a card records$"):  # cuBLASLt's, for good
+        card.record(lambda: card.gemm(a, b, c))
+    card.gemm(a, b, c)
+    before = xp.host(c).copy()
+    replay = card.record(lambda: card.gemm(a, b, c, add=True))
+    np.testing.assert_array_equal(xp.host(c), before)
+    for times in (1, 2):
+        replay()
+        np.testing.assert_allclose(xp.host(c), before + times * (xp.host(a) @ xp.host(b)), rtol=1e-5)
+    assert len(lt.multiplied) == 2
+
+
+def test_what_meets_the_host_is_refused_while_a_card_records(card, lt):
+    x, values = placed(np.zeros(3, "f4")), np.ones(3, "f4")
+    fence = card.fence()
+    for wrong, told in (
+        (lambda: card.write(x, values), "a value of the host is written"),
+        (lambda: card.write(x[::2], values[::2]), "a value of the host is written"),
+        (lambda: card.to_host(x), "a value is read"),
+        (lambda: card.from_host(values), "an array of the host is brought"),
+        (lambda: card.empty(3, "f4"), "memory is taken"),
+        (lambda: card.zeros(3, "f4"), "memory is taken"),
+        (card.synchronize, "the stream is waited for"),
+    ):
+        with pytest.raises(card.refusals, match=f"^{told} while a card records$"):
+            card.record(wrong)
+        assert not card.stream.is_capturing()
+    assert not xp.host(x).any()
+    card.write(x, values)
+    assert xp.host(x).all()
+    # Another thread's copies go on.
+    card.record(lambda: card.upload(x, 2 * values, fence).wait())
+    assert (xp.host(x) == 2).all()
+
+
+def test_what_a_recording_works_in_is_its_own_as_long_as_it_lasts(card):
+    empty = card.xp.empty
+    taken = []
+
+    def work():
+        for _ in range(2):
+            array = empty(3, "f4")
+            taken.append(array.pointer())
+            del array
+
+    work()
+    first = taken[-1]
+    replays = [card.record(work) for _ in range(2)]
+    assert len(set(taken[2:4])) == len(set(taken[4:])) == 1  # what was given back it has again
+    assert taken[2] == first  # what nobody had
+    assert taken[4] != first
+    assert empty(3, "f4").pointer() not in taken
+    replays.clear()
+    assert {each.pointer() for each in [empty(3, "f4") for _ in range(3)]} >= set(taken)
+
+
+def test_a_card_without_memory_for_a_recording(card):
+    with pytest.raises(card.refusals, match=r"^the card has too little memory to keep what it works in$"):
+        card.record(lambda: card.xp.empty(1 << 29, "f4"))
+    assert not card.stream.is_capturing()
+
+
+# -- copies
+
+
 @pytest.mark.parametrize("order", ["C", "channels last", "strided"])
 def test_copies(card, order):
     values = np.random.default_rng(1).standard_normal((2, 3, 4, 5))

@@ -18,6 +18,7 @@ import numpy as np
 from netcli.arrays.cuda import source
 from netcli.arrays.cuda.cublaslt import BFLOAT16, FLOAT32, FLOAT64, TF32, CublasLt
 from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.cuda.recording import Recording
 from netcli.arrays.device import Upload
 from netcli.errors import NetcliError
 
@@ -81,10 +82,8 @@ class Card(CudaDevice):
         self.stream.use()
         self._copies = self._cupy.cuda.Stream(non_blocking=True)  # what is brought while the other computes
         self._pool = self._cupy.cuda.MemoryPool()
-        self._recorded_pool = self._cupy.cuda.MemoryPool()
         self._cupy.cuda.set_allocator(self._pool.malloc)
         self.refusals = (RuntimeError,)  # CUDA's faults and CuPy's own are such
-        self.records = False
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -106,6 +105,7 @@ class Card(CudaDevice):
     # -- memory
 
     def empty(self, count: int, dtype: Any) -> Any:
+        self._refuse("memory is taken")
         with self._out_of_memory(count * np.dtype(dtype).itemsize):
             return self._cupy.empty(count, dtype)
 
@@ -130,15 +130,23 @@ class Card(CudaDevice):
                 f"card {self.number} has {free >> 20} MiB free of {total >> 20}, and {wanted >> 20} MiB more are wanted"
             ) from None
 
+    def _refuse(self, what: str) -> None:
+        """Raise a refusal while work is recorded: a copy of now would be repeated, memory taken would not last."""
+        if self.stream.is_capturing():
+            raise RuntimeError(f"{what} while a card records")
+
     def to_host(self, array: Any) -> Any:
+        self._refuse("a value is read")
         return array.get(order="A", stream=self.stream)
 
     def from_host(self, array: Any) -> Any:
+        self._refuse("an array of the host is brought")
         there = self._cupy.empty_like(array)
         self.write(there, array)
         return there
 
     def write(self, array: Any, value: Any) -> None:
+        self._refuse("a value of the host is written")
         value = np.asarray(value, array.dtype)
         if array.flags.c_contiguous and array.shape == value.shape:
             there, here = array, np.ascontiguousarray(value)
@@ -165,6 +173,7 @@ class Card(CudaDevice):
         return self._event(self.stream)
 
     def upload(self, array: Any, values: Any, after: Any) -> Upload:
+        # On a stream of its own, which goes on beside what another thread records.
         with self._device:
             self._copies.wait_event(after)
             self._copy(array, values, self._copies)
@@ -211,18 +220,7 @@ class Card(CudaDevice):
         return self._cupy.RawModule(code=source.text(file).code, options=("--std=c++17", *options))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        # What the work takes and gives back while it is recorded lies in memory that nobody else gets later.
-        with self._cupy.cuda.using_allocator(self._recorded_pool.malloc):
-            self.stream.begin_capture()
-            try:
-                work()
-            except BaseException:
-                with contextlib.suppress(Exception):  # the capture was broken by what is raised
-                    self.stream.end_capture()
-                raise
-            graph = self.stream.end_capture()
-        graph.upload(self.stream)
-        return functools.partial(graph.launch, self.stream)
+        return Recording(self._cupy, self.stream, self._pool, work)
 
     @functools.cached_property
     def cudnn(self) -> tuple[Any, Any]:

@@ -20,27 +20,82 @@ class OutOfMemoryError(MemoryError):
     """As CuPy's."""
 
 
+class Block:
+    """Memory of a pool, which has it back when the block is gone; memory: raw, or a block of the pool below."""
+
+    def __init__(self, pool, memory, nbytes):
+        self.pool, self.memory, self.nbytes = pool, memory, nbytes
+
+    def __del__(self):
+        self.pool.free.append((self.memory, self.nbytes))
+
+    def raw(self):
+        return self.memory.raw() if isinstance(self.memory, Block) else self.memory
+
+
 class Pool:
-    def malloc(self, size):
-        raise NotImplementedError
+    """free: what nobody has, in its order."""
+
+    def __init__(self, allocator=bytearray):
+        self.free, self._allocator = [], allocator
+
+    def malloc(self, nbytes):
+        for place, (memory, size) in enumerate(self.free):
+            if size == nbytes:
+                del self.free[place]
+                return Block(self, memory, nbytes)
+        return Block(self, self._allocator(nbytes), nbytes)
 
     def free_bytes(self):
         return 1 << 20
+
+    def free_all_blocks(self):
+        self.free.clear()
+
+
+class Graph:
+    def __init__(self, steps):
+        self._steps, self.is_uploaded = steps, False
+
+    def upload(self, stream):
+        assert isinstance(stream, Stream)
+        self.is_uploaded = True
+
+    def launch(self, stream):
+        assert self.is_uploaded
+        assert isinstance(stream, Stream)
+        for step in self._steps:
+            step()
 
 
 class Stream:
     def __init__(self, non_blocking=False):
         assert non_blocking
         self.ptr = 7
+        self._captures = False
 
     def use(self):
         return self
 
     def synchronize(self):
-        pass
+        xp.recording.refuse("the stream is waited for")
 
     def record(self):
         return Event()
+
+    def wait_event(self, event):
+        assert isinstance(event, Event)
+
+    def begin_capture(self):
+        assert xp.recording.steps is None
+        xp.recording.steps, self._captures = [], True
+
+    def end_capture(self):
+        steps, xp.recording.steps, self._captures = xp.recording.steps, None, False
+        return Graph(steps)
+
+    def is_capturing(self):
+        return self._captures
 
     def __enter__(self):
         return self
@@ -54,12 +109,15 @@ class Event:
 
     made = 0
 
-    def __init__(self):
+    def __init__(self, block=False, disable_timing=False):
         Event.made += 1
         self.number, self.is_done = Event.made, False
 
     def synchronize(self):
         self.is_done = True
+
+    def record(self, stream):
+        assert isinstance(stream, Stream)
 
 
 def get_elapsed_time(start, end):
@@ -119,24 +177,39 @@ def module(cards=1, capability=(9, 0)):
         memcpyHostToDevice=1,
         memcpyAsync=_memcpy,
     )
+    allocators = [None]
+
+    @contextlib.contextmanager
+    def using_allocator(malloc):
+        allocators.append(malloc)
+        try:
+            yield
+        finally:
+            allocators.pop()
+
     cuda = SimpleNamespace(
         cublas=None,  # asked for so that its libraries are loaded
         runtime=runtime,
         driver=SimpleNamespace(CUDADriverError=type("CUDADriverError", (RuntimeError,), {})),
         Device=Device,
+        Event=Event,
         Stream=Stream,
         MemoryPool=Pool,
         get_elapsed_time=get_elapsed_time,
         nvtx=Nvtx(),
-        set_allocator=lambda malloc: None,
-        using_allocator=lambda malloc: contextlib.nullcontext(),
+        set_allocator=lambda malloc: allocators.__setitem__(0, malloc),
+        using_allocator=using_allocator,
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )
 
     def empty(count, dtype):
-        if np.prod(count) * np.dtype(dtype).itemsize > 1 << 30:
+        nbytes = int(np.prod(count)) * np.dtype(dtype).itemsize
+        if nbytes > 1 << 30:
             raise OutOfMemoryError
-        return xp.DeviceArray(np.empty(count, dtype))
+        block = allocators[-1](nbytes)
+        memory = (ctypes.c_char * nbytes).from_buffer(block.raw())
+        memory.block = block
+        return xp.DeviceArray(np.frombuffer(memory, dtype).reshape(count))
 
     return SimpleNamespace(
         __version__="14.2.0",

@@ -19,7 +19,7 @@ CHANGING = {"fill", "sort", "partition", "put"}  # methods, in place
 FROM_HOST = {"array", "asarray", "ascontiguousarray", "asfortranarray", "asanyarray"}
 
 
-class RefusedError(Exception):
+class RefusedError(RuntimeError):
     """What a card can't record."""
 
 
