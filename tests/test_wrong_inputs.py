@@ -19,6 +19,9 @@ from netcli.cli import main as cli
 from netcli.layers.base import TRAIN
 from netcli.net import Net
 from netcli.prototxt import read_net
+from netcli.sources.database import LMDB, open_database
+from netcli.sources.shard_writer import ShardWriter
+from netcli.sources.shards import Shards
 
 TABLE = Path(__file__).with_name("wrong_inputs.md")
 
@@ -91,6 +94,29 @@ def cut(name, share):
     return change
 
 
+def in_shards(count, *changes):
+    """The database in shards, named so in the net; then changes."""
+
+    def change(folder):
+        with (
+            open_database(str(folder / "db")) as reader,
+            ShardWriter([f"{folder}/db"], count, LMDB, whole_too=False) as new,
+        ):
+            for index in range(count):
+                with new.create(f"{folder}/db", index) as writer:
+                    for number in Shards("db", count).span(index, len(reader)):
+                        writer.put(*reader[number])
+        in_net('"db"', f'"db@{count}"')(folder)
+        for each in changes:
+            each(folder)
+
+    return change
+
+
+def removed(name):
+    return lambda folder: shutil.rmtree(folder / name)
+
+
 def grown(name, size):
     """Let a file end with zeros, which take no room on the disk."""
     return lambda folder: os.truncate(folder / name, size)
@@ -159,6 +185,7 @@ PYTHON = 'type: "Python" bottom: "data" top: "conv1" python_param { module: "use
 TWO_TEST_NETS = 'test_net: "net.prototxt"\n' * 2 + "test_iter: 5\ntest_interval: 2\nmax_iter"
 EXTRACT = ["extract-features", "net.prototxt", "--weights", "tiny.caffemodel"]
 CONVERT = ["convert-images", "/", "list.txt", "new_db"]
+CONVERT_TO_DB = ["convert-images", "/", "list.txt", "db"]
 MERGE = ["db", "merge", "db", "copy", "new_db", "--keep-keys"]
 TRAIN_IT = ["train", "solver.prototxt"]
 TEST_IT = ["test", "net.prototxt", "--weights", "tiny.caffemodel"]
@@ -192,6 +219,9 @@ ROWS = [
     ("database that is not there", TRAIN_IT, in_net('"db"', '"nowhere_lmdb"')),
     ("folder that is no database", TRAIN_IT, in_net('"db"', '"."')),
     ("truncated database", TRAIN_IT, cut("db/data.mdb", 0.5)),
+    ("shard that is missing", TRAIN_IT, in_shards(4, removed("db-00002-of-00004"))),
+    ("shards of another number", TRAIN_IT, in_shards(4, removed("db"), in_net('"db@4"', '"db@3"'))),
+    ("truncated shard", TRAIN_IT, in_shards(4, cut("db-00002-of-00004/data.mdb", 0.5))),
     ("label outside the classes", TRAIN_IT, labels_beyond_the_classes),
     ("mean of the wrong size", TRAIN_IT, mean_of_wrong_size),
     ("crop larger than the images", TRAIN_IT, in_net("  data_param", "  transform_param { crop_size: 32 } data_param")),
@@ -208,7 +238,10 @@ ROWS = [
     ("unreadable image in a list", CONVERT, write("1.png", b"this is no image")),
     ("image of the list that is not there", CONVERT, without_an_image),
     ("list without labels", ["convert-images", ".", "bad.txt", "new_db"], write("bad.txt", b"0.png\n")),
-    ("database that is there already", ["convert-images", "/", "list.txt", "db"], nothing),
+    ("database that is there already", CONVERT_TO_DB, nothing),
+    ("shards that are there already", [*CONVERT_TO_DB, "--shards", "2"], in_shards(4, removed("db"))),
+    ("database where shards are to be", [*CONVERT_TO_DB, "--shards", "2"], nothing),
+    ("more shards than images", [*CONVERT, "--shards", "4"], nothing),
     ("image that is not there", ["predict", "deploy.prototxt", "--weights", "tiny.caffemodel", "nowhere.png"], nothing),
     ("mean of what is no database", ["compute-mean", "nowhere_lmdb", "mean.binaryproto"], nothing),
     ("axes of images that are cut off", ["compute-mean", "db", "--pca"], cut("db/data.mdb", 0.5)),

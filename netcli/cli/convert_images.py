@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +18,17 @@ from netcli.arrays import random
 from netcli.arrays.interpolation import INTERPOLATIONS, LINEAR
 from netcli.arrays.threads import usable_cpus
 from netcli.cli.screen import Screen
+from netcli.errors import DataError
 from netcli.snapshots import atomic_write
 from netcli.sources.conversion import Conversion, verify, write_vectors
-from netcli.sources.database import BACKENDS, LMDB, create_database
+from netcli.sources.database import BACKENDS, LMDB, create_database, keys_in
 from netcli.sources.image_file import FORMATS, JPEG_QUALITY
 from netcli.sources.image_list import named, read_list, read_vectors
 from netcli.sources.image_records import FITS, Recipe
 from netcli.sources.image_sets import Classes, ImageSet, Listed
+from netcli.sources.shard_writer import ShardWriter
+from netcli.sources.sharded_conversion import convert_to_shards, vectors_to_shards
+from netcli.sources.shards import MOST, Shards
 from netcli.training.durations import duration
 
 
@@ -131,6 +136,13 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     metavar="K",
     help="LIST has K numbers behind each path: they go to a second database, DB_labels, and labels are 0.",
 )
+@click.option(
+    "--shards",
+    "shard_count",
+    type=click.IntRange(1, MOST),
+    metavar="N",
+    help="Make N databases, DB-00000-of-0000N and so on, which are read together as DB@N.",
+)
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads.  Default: all cores.")
 @click.option("--verify", "verifies", is_flag=True, help="Read every record again at the end.")
 @click.option("--force", is_flag=True, help="Replace a database that is there.")
@@ -142,7 +154,7 @@ def command(root: str, rest: Sequence[str], **options: Any) -> None:
 
     An image that can't be read makes the command fail, with nothing left behind, unless --skip-unreadable or
     --max-bad allows it.  Interrupted or killed, the same command goes on where it was and makes the same file
-    (an LMDB; a LevelDB is begun anew).
+    (an LMDB; a LevelDB is begun anew, in shards the one that was not finished).
     """
     convert(root, rest, **options)
 
@@ -171,6 +183,7 @@ def convert(
     report: Path | None,
     labels_file: Path | None,
     vectors: int | None,
+    shard_count: int | None,
     workers: int | None,
     verifies: bool,
     force: bool,
@@ -188,7 +201,11 @@ def convert(
     size = (resize_height, resize_width) if resize_height else size
     images, numbers = image_set(root, list_file, vectors)
     count = len(images.paths)
-    repeatable = backend == LMDB and (not shuffle or seed is not None)  # by the same command
+    shards = None if shard_count is None else Shards(os.path.normpath(database), shard_count)
+    if shards is not None and shards.count > count:
+        raise DataError(f"{count} image{'' if count == 1 else 's'} can't be dealt out to {shards.count} shards")
+    # By the same command; an unfinished LevelDB can't be gone on with, but behind finished shards.
+    repeatable = (backend == LMDB or shards is not None) and (not shuffle or seed is not None)
     if shuffle:
         seed = random.new_seed() if seed is None else seed
     order = random.permutation(seed or 0, "convert-images", 0, count) if shuffle else np.arange(count)
@@ -199,31 +216,66 @@ def convert(
     screen = Screen(sys.stderr, quiet=not sys.stderr.isatty())
     work = Conversion(images, order.tolist(), recipe, check_size, most_bad)
     job = work.job(root) if repeatable else ""
+    name = database if shards is None else shards.name
+    labels = f"{os.path.normpath(database)}_labels"
+    of_number = None if numbers is None else numbers[order]
+    ways: Ways = (workers or usable_cpus(), Telling(screen, count, work.faults), partial(_resumed, screen, name))
     try:
-        with create_database(database, backend, overwrite=force, job=job) as writer:
-            if writer.written:
-                screen.say(f"{database}: goes on behind {len(writer.written)} records of an interrupted run")
-            work.run(writer, database, workers or usable_cpus(), Telling(screen, count, work.faults))
+        if shards is None:
+            work.run([(range(count), create_database(database, backend, overwrite=force, job=job))], name, *ways)
+        else:
+            _to_shards(work, shards, count, backend, force, job, ways, labels, of_number)
         if verifies:
-            verify(database, count - len(work.faults), partial(_verified, screen))
+            verify(name, count - len(work.faults), partial(_verified, screen))
     except KeyboardInterrupt:
         screen.clear()
         if repeatable:
-            click.echo(f"{database} is not finished; the same command goes on where it was", err=True)
+            click.echo(f"{name} is not finished; the same command goes on where it was", err=True)
         raise
     finally:
         images.close()
         screen.close()
         if report is not None and work.faults:
             _write_lines(report, work.faults)
-    if numbers is not None:
-        write_vectors(f"{os.path.normpath(database)}_labels", database, numbers[order], backend, force)
+    if of_number is not None and shards is None:
+        with create_database(labels, backend, overwrite=force) as writer:
+            write_vectors(writer, keys_in(database), of_number)
     if images.classes:
         names = labels_file or Path(f"{os.path.normpath(database)}.labels.txt")
         _write_lines(names, images.classes)
     click.echo(
-        f"{database}: {count - len(work.faults)} records"
+        f"{name}: {count - len(work.faults)} records"
         + (f" of {len(images.classes)} classes" if images.classes else "")
         + (f", shuffled by seed {seed}" if shuffle else "")
         + (f"; {named(work.faults, count, 'image')} left out" if work.faults else "")
     )
+
+
+Ways = tuple[int, Callable[[int, int], None], Callable[[int], None]]  # threads, and whom to tell
+
+
+def _to_shards(
+    work: Conversion,
+    shards: Shards,
+    count: int,
+    backend: str,
+    force: bool,
+    job: str,
+    ways: Ways,
+    labels: str,
+    of_number: np.ndarray | None,
+) -> None:
+    """The conversion, and for vectors a database `labels` in as many shards."""
+    vectors = None if of_number is None else Shards(labels, shards.count)
+    if job:
+        digest = "" if of_number is None else hashlib.blake2b(of_number.tobytes(), digest_size=16).hexdigest()
+        job += f"{shards.count} shards {backend} {digest}\n"
+    paths = [shards.base] if vectors is None else [shards.base, vectors.base]
+    with ShardWriter(paths, shards.count, backend, overwrite=force, job=job) as new:
+        convert_to_shards(work, new, shards, count, *ways)
+        if vectors is not None and of_number is not None:
+            vectors_to_shards(new, shards, vectors, of_number)
+
+
+def _resumed(screen: Screen, name: str, records: int) -> None:
+    screen.say(f"{name}: goes on behind {records} records of an interrupted run")

@@ -19,6 +19,7 @@ from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_da
 from netcli.sources.datum import read_datum
 from netcli.sources.image_cache import ImageCache
 from netcli.sources.image_file import Reduction
+from netcli.sources.shards import found_shards
 
 log = logging.getLogger("netcli")
 
@@ -31,7 +32,7 @@ class Data(BatchLayer):
 
     top     data    (batch_size, C, H, W), after transform_param; H and W of the first record of the batch
             label   (batch_size,), where there is a second top
-    param   source        the database's folder
+    param   source        the database's folder; db@8 is the one in the 8 shards db-00000-of-00008 and so on
             backend       LEVELDB (default) or LMDB; a database is read as what it is whatever this says, which
                           tells which is meant in a folder that holds both
             batch_size    records
@@ -69,7 +70,7 @@ class Data(BatchLayer):
 
     def _of_database(self, source: str) -> Records:
         """Those of one database."""
-        path = self.find(source)
+        path = found_shards(source, self.find)
         self._tell_of_another_kind(path)
         color = True if self.p.force_encoded_color else self.transform.color
         reader = open_database(path, BACKENDS[self.p.backend])

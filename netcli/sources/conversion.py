@@ -10,15 +10,15 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 
 import numpy as np
 
 from netcli.arrays.layout import Shape, size_text
 from netcli.errors import DataError
-from netcli.sources.database import DatabaseWriter, create_database, open_database
+from netcli.sources.database import DatabaseWriter, open_database
 from netcli.sources.datum import read_datum, write_features
 from netcli.sources.image_list import named
 from netcli.sources.image_records import Outcome, Recipe, Record, key_of, outcomes_of
@@ -49,26 +49,59 @@ class Conversion:
         self._images, self._order, self._recipe = images, order, recipe
         self._check_size, self._most_bad = check_size, most_bad
         self._first: tuple[Shape, str] | None = None  # shape and name of the first
+        self._there = 0  # records that an interrupted run has made
+        self._now = 0  # images that are done in this run
         self.faults: list[str] = []
 
-    def run(self, database: DatabaseWriter, path: str, workers: int, told: Callable[[int, int], None]) -> None:
+    def run(
+        self,
+        parts: Iterable[tuple[range, DatabaseWriter]],
+        path: str,
+        workers: int,
+        told: Callable[[int, int], None],
+        resumed: Callable[[int], None],
+    ) -> None:
         """Write what is not there yet; raises DataError.
 
+        parts: databases, and the numbers of the images that each is to have: one behind the other, the last of them
+            up to the end; before the first are those whose records `recall` was given
+        path: of all parts together
         told: called behind each record with the number of images that are done, and how many of them in this run
+        resumed: called with the number of records that are there already, where there are any
         """
-        begin = self._go_on(database.written)
-        with closing(self._outcomes(begin, workers)) as outcomes:
-            for number, outcome in enumerate(outcomes, begin):
-                if isinstance(outcome, DataError):
-                    self.faults.append(self._sentence(number, outcome))
-                    self.check_bad(path, number + 1, PATIENCE)
-                    continue
-                key = key_of(self._images, self._order[number], number)
-                if self._check_size:
-                    self._same_size(outcome.shape, key)
-                database.put(key, outcome.value)
-                told(number + 1, number + 1 - begin)
-        self.check_bad(path, len(self._order))
+        outcomes: Iterator[Outcome] | None = None
+        with ExitStack() as opened:
+            for numbers, database in parts:
+                with database:
+                    begin = self._go_on(database.written, numbers)
+                    if outcomes is None:
+                        if self._there:
+                            resumed(self._there)
+                        outcomes = opened.enter_context(closing(self._outcomes(begin, workers)))
+                    self._write(database, path, range(begin, numbers.stop), outcomes, told)
+                    if numbers.stop == len(self._order):
+                        self.check_bad(path, numbers.stop)
+
+    def _write(
+        self,
+        database: DatabaseWriter,
+        path: str,
+        numbers: range,
+        outcomes: Iterator[Outcome],
+        told: Callable[[int, int], None],
+    ) -> None:
+        for number in numbers:
+            outcome = next(outcomes)
+            self._now += 1
+            if isinstance(outcome, DataError):
+                self.faults.append(self._sentence(number, outcome))
+                self.check_bad(path, number + 1, PATIENCE)
+                continue
+            key = key_of(self._images, self._order[number], number)
+            if self._check_size:
+                self._same_size(outcome.shape, key)
+            database.put(key, outcome.value)
+            told(number + 1, self._now)
 
     def _outcomes(self, begin: int, workers: int) -> Generator[Outcome, None, None]:
         """What becomes of the images from number `begin` on, in their order."""
@@ -119,13 +152,23 @@ class Conversion:
     def _sentence(self, number: int, fault: DataError) -> str:
         return f"{self._images.place(self._order[number])}{fault}"
 
-    def _go_on(self, written: Sequence[bytes]) -> int:
-        """The number to go on with; images that were passed over before it are tried again, to tell of them."""
+    def _go_on(self, written: Sequence[bytes], numbers: range) -> int:
+        """The number to go on with behind what is there of a part."""
         if not written:
-            return 0
+            return numbers.start
         last = int(written[-1][:8])
+        self.recall(written, range(numbers.start, last))
+        return last + 1
+
+    def recall(self, written: Sequence[bytes], numbers: range) -> None:
+        """Take into account the records of an interrupted run; raises DataError.
+
+        The images that were passed over among `numbers` are tried again, to tell of them.
+        written: keys of all that there are of a part
+        """
         there = {int(key[:8]) for key in written}
-        for number in range(last):
+        self._there += len(there)
+        for number in numbers:
             if number not in there:
                 outcome = self._made(number)
                 self.faults.append(
@@ -133,13 +176,12 @@ class Conversion:
                     if isinstance(outcome, DataError)
                     else f"record {number} is passed over"
                 )
-        if self._check_size:
+        if self._check_size and written:
             number = int(written[0][:8])
             first = self._made(number)
             if isinstance(first, DataError):
                 raise DataError(self._sentence(number, first))
             self._same_size(first.shape, written[0])
-        return last + 1
 
     def check_bad(self, path: str, tried: int, more: int = 0) -> None:
         """Raise DataError where more images are unreadable than may be, and `more` beside."""
@@ -162,12 +204,10 @@ class Conversion:
         return f"convert-images 1\n{os.path.abspath(root)}\n{self._recipe}\n{digest.hexdigest()}\n"
 
 
-def write_vectors(path: str, images: str, of_number: np.ndarray, backend: str, overwrite: bool) -> None:
-    """A database with a record of numbers (K, 1, 1) for each record of the database `images`, under its key."""
-    with open_database(images) as reader, create_database(path, backend, overwrite=overwrite) as writer:
-        for record in range(len(reader)):
-            key = bytes(reader.view(record)[0])
-            writer.put(key, write_features(of_number[int(key[:8])]))
+def write_vectors(writer: DatabaseWriter, keys: Iterable[bytes], of_number: np.ndarray) -> None:
+    """A record of numbers (K, 1, 1) for each key, which says by its number which of (N, K) they are."""
+    for key in keys:
+        writer.put(key, write_features(of_number[int(key[:8])]))
 
 
 def verify(path: str, count: int, told: Callable[[int], None]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Protocol
 
 from netcli.errors import DataError
-from netcli.sources.leveldb_reader import LevelDbReader, holds_leveldb
-from netcli.sources.leveldb_writer import LevelDbWriter, is_own_file
+from netcli.sources import leveldb_writer, lmdb_writer
+from netcli.sources.leveldb_reader import LevelDbReader, check_not_in_use, holds_leveldb
 from netcli.sources.lmdb_reader import DATA_FILE, LmdbReader, holds_lmdb
-from netcli.sources.lmdb_writer import LmdbWriter
+from netcli.sources.new_folder import check_place
+from netcli.sources.shards import ShardedReader, other_forms, shards_of
 
 LMDB, LEVELDB = "lmdb", "leveldb"
 BACKENDS = (LMDB, LEVELDB)
@@ -63,14 +65,21 @@ class DatabaseWriter(Protocol):
 
 
 def backend_of(path: str, preferred: str) -> str:
-    """Which of BACKENDS the folder `path` holds: of both, the preferred one; raises DataError where it holds none."""
+    """Which of BACKENDS the folder `path` holds: of both, the preferred one; raises DataError where it holds none.
+
+    Of a database in shards, that of the first.
+    """
+    shards = shards_of(path)
+    if shards is not None:
+        shards.check()
+        path = shards.folders[0]
     if not os.path.exists(path):
-        raise DataError(f"there is no database {path}")
+        raise DataError(f"there is no database {path}{other_forms(path)}")
     if not os.path.isdir(path):
         raise DataError(f"{path} is a file; a database is named by the folder that holds its files")
     found = [backend for backend, holds in ((LMDB, holds_lmdb), (LEVELDB, holds_leveldb)) if holds(path)]
     if not found:
-        if any(name.startswith("MANIFEST-") and is_own_file(name) for name in os.listdir(path)):
+        if any(name.startswith("MANIFEST-") and leveldb_writer.is_own_file(name) for name in os.listdir(path)):
             raise DataError(f"{path} is a LevelDB that lacks its file CURRENT; copy or make it again")
         raise DataError(
             f"{path} is neither an LMDB nor a LevelDB: the folder holds no {DATA_FILE}, and no file CURRENT"
@@ -79,11 +88,45 @@ def backend_of(path: str, preferred: str) -> str:
 
 
 def open_database(path: str, preferred: str = LMDB) -> Database:
-    """The database in folder `path`, of whatever kind; raises DataError.
+    """The database in folder `path`, of whatever kind, or in the shards that `path` names (db@8); raises DataError.
 
     preferred: of BACKENDS, for a folder that holds both
     """
-    return LmdbReader(path) if backend_of(path, preferred) == LMDB else LevelDbReader(path)
+    shards = shards_of(path)
+    if shards is None:
+        return _opened(path, preferred)
+    shards.check()
+    with ExitStack() as opened:
+        readers = [
+            opened.enter_context(closing(_opened(folder, preferred, may_be_empty=True))) for folder in shards.folders
+        ]
+        if len(set(map(type, readers))) > 1:
+            raise DataError(f"{path} has shards that are LMDBs and others that are LevelDBs")
+        if not any(map(len, readers)):
+            raise DataError(f"{path} holds no records")
+        opened.pop_all()
+    return ShardedReader(path, readers)
+
+
+def _opened(path: str, preferred: str, *, may_be_empty: bool = False) -> Database:
+    reader = LmdbReader if backend_of(path, preferred) == LMDB else LevelDbReader
+    return reader(path, may_be_empty=may_be_empty)
+
+
+def keys_in(path: str) -> list[bytes]:
+    """The keys in a folder, which may be none; raises DataError."""
+    with _opened(path, LMDB, may_be_empty=True) as reader:
+        return [bytes(reader.view(index)[0]) for index in range(len(reader))]
+
+
+def check_replaceable(path: str, backend: str, *, overwrite: bool) -> None:
+    """Raise DataError where `path` exists, unless it is a database of this kind, not in use, that may be replaced."""
+    if backend == LMDB:
+        check_place(path, "an LMDB", lmdb_writer.is_own_file, overwrite=overwrite)
+        return
+    check_place(path, "a LevelDB", leveldb_writer.is_own_file, overwrite=overwrite)
+    if holds_leveldb(path):
+        check_not_in_use(path)
 
 
 def create_database(path: str, backend: str, *, overwrite: bool = False, job: str = "") -> DatabaseWriter:
@@ -94,5 +137,5 @@ def create_database(path: str, backend: str, *, overwrite: bool = False, job: st
     job: see `LmdbWriter`; a LevelDB that is not finished is begun anew
     """
     if backend == LMDB:
-        return LmdbWriter(path, overwrite=overwrite, job=job)
-    return LevelDbWriter(path, overwrite=overwrite)
+        return lmdb_writer.LmdbWriter(path, overwrite=overwrite, job=job)
+    return leveldb_writer.LevelDbWriter(path, overwrite=overwrite)

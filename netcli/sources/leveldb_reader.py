@@ -111,7 +111,7 @@ class _Database:
                     raise _in_use(path, holder) from None
             raise DataError(f"{path} can't be opened: LevelDB says '{words_of(fault)}'") from None
         try:
-            self._count_records(path)
+            self._count_records()
         except BaseException as fault:  # its traceback would keep the database open
             self.handle.close()
             if not isinstance(fault, plyvel.Error):
@@ -139,7 +139,7 @@ class _Database:
         if size > LARGE:
             log.warning("%s holds %.1f GB, which are read once to count the records", path, size / 1e9)
 
-    def _count_records(self, path: str) -> None:
+    def _count_records(self) -> None:
         self.count = 0
         self.numbers: list[int] = []  # of the records that are remembered, the first of each block's worth
         self.keys: list[bytes] = []
@@ -152,8 +152,6 @@ class _Database:
                     passed = 0
                 passed += len(key) + len(value)
                 self.count += 1
-        if not self.count:
-            raise DataError(f"{path} holds no records")
 
 
 # The open databases of the process by (device, inode) of the folder: LevelDB allows each to be open once, and layers
@@ -181,16 +179,20 @@ class LevelDbReader:
 
     Opening also turns the log of what was written last into a table, as LevelDB does at each opening, so the folder
     must be writable, and no other process may have it open.  For one thread at a time.
+    may_be_empty: as a shard may be of which no image could be read
     Raises DataError for what is missing, cut off, damaged, empty, no LevelDB, or in use.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, may_be_empty: bool = False) -> None:
         self.path = path
         self._database: _Database | None = _shared(path)
         self._records = self._database.handle.raw_iterator()
         self._count = self._database.count
         self._numbers, self._keys = self._database.numbers, self._database.keys
         self._at = -1  # the record the iterator is on
+        if not self._count and not may_be_empty:
+            self.close()
+            raise DataError(f"{path} holds no records")
 
     def __len__(self) -> int:
         return self._count

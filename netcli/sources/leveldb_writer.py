@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from netcli.errors import DataError
 from netcli.sources.leveldb_reader import OPTIONS, OWN_FILE, check_not_in_use, holds_leveldb, require, words_of
-from netcli.sources.new_folder import NewFolder
+from netcli.sources.new_folder import NewFolder, check_place
 
 RECORDS_PER_WRITE = 1000  # as Caffe's convert_imageset
 BYTES_PER_WRITE = 1 << 26  # what waits in memory for the next write
@@ -29,7 +30,9 @@ class LevelDbWriter:
         self.written: list[bytes] = []
         self._plyvel = require()
         self._shown = path
-        self._folder = NewFolder(path, "a LevelDB", is_own_file, overwrite=overwrite)
+        self._folder = NewFolder(
+            path, is_own_file, partial(check_place, path, "a LevelDB", is_own_file, overwrite=overwrite)
+        )
         self._check_not_in_use()
         self._batch: dict[bytes, bytes] = {}
         self._bytes = 0

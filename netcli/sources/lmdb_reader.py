@@ -57,10 +57,11 @@ class LmdbReader:
 
     Reading one after the other is a step of a cursor; reading elsewhere starts from the nearest key
     remembered (every 32nd of those passed so far).  For one thread at a time.
+    may_be_empty: as a shard may be of which no image could be read
     Raises DataError for what is missing, cut off, empty or no LMDB.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, may_be_empty: bool = False) -> None:
         self.path = path
         check_database(path)
         try:
@@ -71,7 +72,7 @@ class LmdbReader:
         self._count: int = self._transaction.stat()["entries"]
         self._at = -1  # the record the cursor is on
         self._marks: list[bytes] = []  # keys of the records 0, 32, 64, ...
-        if not self._count:
+        if not self._count and not may_be_empty:
             self.close()
             raise DataError(f"{path} holds no records")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -10,7 +11,7 @@ import lmdb
 
 from netcli.errors import DataError
 from netcli.sources.lmdb_reader import DATA_FILE
-from netcli.sources.new_folder import NewFolder, sync_folder
+from netcli.sources.new_folder import NewFolder, check_place, sync_folder
 
 FIRST_MAP = 1 << 28  # bytes the file may grow to before the map is doubled; no disk is taken for it
 RECORDS_PER_COMMIT = 1000  # as Caffe's convert_imageset
@@ -38,7 +39,9 @@ class LmdbWriter:
         self._job = job
         self.written: list[bytes] = []
         self._shown = path
-        self._folder = NewFolder(path, "an LMDB", OWN_FILES.__contains__, overwrite=overwrite)
+        self._folder = NewFolder(
+            path, is_own_file, partial(check_place, path, "an LMDB", is_own_file, overwrite=overwrite)
+        )
         self._batch: list[tuple[bytes, bytes]] = []
         self._bytes = 0
         self._map_size = FIRST_MAP
@@ -162,7 +165,7 @@ class LmdbWriter:
             self._folder.release()
 
     def _put_in_place(self) -> None:
-        path, partial = self._folder.path, self._folder.partial
+        path = self._folder.path
         if self._job:
             os.unlink(self._in_partial(JOB_FILE))
         if not os.path.isdir(path):
@@ -172,6 +175,11 @@ class LmdbWriter:
         # counts the transactions of the old data, and who opens the new with it is led astray.
         if os.path.exists(os.path.join(path, LOCK_FILE)):
             os.unlink(os.path.join(path, LOCK_FILE))
-        os.replace(os.path.join(partial, DATA_FILE), os.path.join(path, DATA_FILE))
+        os.replace(self._in_partial(DATA_FILE), os.path.join(path, DATA_FILE))
         sync_folder(path)
-        os.rmdir(partial)
+        os.rmdir(self._folder.partial)
+
+
+def is_own_file(name: str) -> bool:
+    """Whether an LMDB has a file of this name, or one that is being made."""
+    return name in OWN_FILES

@@ -17,31 +17,42 @@ EXCHANGE = 2  # RENAME_EXCHANGE of Linux's renameat2: each of two names takes th
 HERE = -100  # AT_FDCWD: paths are looked for from the current folder
 
 
-class NewFolder:
-    """The folder `path` of a database that is being made, as `path`.partial until `put_in_place`.
+def check_place(path: str, what: str, is_own: Callable[[str], bool], *, overwrite: bool) -> None:
+    """Raise DataError where `path` exists and is not to be replaced, or is something else.
 
-    what        what it will be, in words: "an LMDB"
+    what        what is to be there, in words: "an LMDB"
     is_own      whether a file of this name belongs to such a database
-    overwrite   replace one that is there; it stays in place until the new one is whole
+    """
+    place = _place_of(path)
+    if os.path.lexists(place):
+        if not overwrite:
+            raise DataError(f"{path} exists already; delete it, or replace it by --force")
+        if not os.path.isdir(place) or not all(map(is_own, os.listdir(place))):
+            raise DataError(f"{path} exists and is not {what}; it is left alone")
+
+
+def _place_of(path: str) -> str:
+    return os.path.realpath(path) if os.path.isdir(path) else os.path.abspath(path)
+
+
+class NewFolder:
+    """The folder `path` that is being made, as `path`.partial until `put_in_place`.
+
+    is_own      whether a file of this name belongs to it
+    check       called at once and again when it is begun; raises DataError where it may not be made
+    shown       its name in sentences; default: `path`
     A link to a folder stays one: what it leads to is replaced.  Folders above that are missing are made.
-    Raises DataError where `path` exists and is not to be replaced, or is something else.
     """
 
-    def __init__(self, path: str, what: str, is_own: Callable[[str], bool], *, overwrite: bool) -> None:
-        self.path = os.path.realpath(path) if os.path.isdir(path) else os.path.abspath(path)
+    def __init__(
+        self, path: str, is_own: Callable[[str], bool], check: Callable[[], None], shown: str | None = None
+    ) -> None:
+        self.path = _place_of(path)
         self.partial = f"{self.path}.partial"
-        self._shown = path
-        self._what = what
+        self._shown = shown or path
         self._is_own = is_own
-        self._overwrite = overwrite
-        self._check_place()
-
-    def _check_place(self) -> None:
-        if os.path.lexists(self.path):
-            if not self._overwrite:
-                raise DataError(f"{self._shown} exists already; delete it, or replace it by --force")
-            if not os.path.isdir(self.path) or not all(map(self._is_own, os.listdir(self.path))):
-                raise DataError(f"{self._shown} exists and is not {self._what}; it is left alone")
+        self._check = check
+        check()
 
     def begin(self, is_resumed: Callable[[], bool] = lambda: False) -> bool:
         """Make the folder to build in, for this process alone; what a killed one left is cleared away.
@@ -57,14 +68,14 @@ class NewFolder:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.samestat(os.fstat(self._descriptor), os.stat(self.partial)):
                 raise BlockingIOError  # another process has put in place what was opened, and a third begun anew
-            self._check_place()  # another process may have put its own there meanwhile
+            self._check()  # another process may have put its own there meanwhile
             found = os.listdir(self.partial)
             if not all(map(self._is_own, found)):
                 raise FileExistsError(errno.EEXIST, f"{self.partial} holds other files and is left alone")
             if found and is_resumed():
                 return True
             for name in found:
-                _remove(os.path.join(self.partial, name))
+                remove(os.path.join(self.partial, name))
         except OSError as fault:
             self.release()
             taken = isinstance(fault, BlockingIOError)
@@ -105,7 +116,8 @@ class NewFolder:
         os.close(self._descriptor)
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Remove a file, a link, or a folder with all that is in it."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     else:

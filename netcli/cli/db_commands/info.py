@@ -6,8 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
@@ -21,8 +20,18 @@ from netcli.sources.lmdb_pages import map_size
 from netcli.sources.lmdb_reader import DATA_FILE
 from netcli.sources.record_set import DatabaseRecords
 from netcli.sources.record_survey import Survey, bytes_on_disk, spread, survey
+from netcli.sources.shards import ShardedReader, folders_of
 
 SHOWN = 5  # kinds, sizes and faults that lines name
+
+
+@dataclass
+class Shard:
+    """A part of a database."""
+
+    path: str
+    records: int
+    disk_bytes: int
 
 
 @dataclass
@@ -36,6 +45,7 @@ class Info:
     last_key: str
     disk_bytes: int
     map_bytes: int | None  # of an LMDB
+    shards: list[Shard]  # of one in shards, in their order; else none
     survey: Survey
 
 
@@ -58,22 +68,32 @@ def command(database: str, backend: str, sample: int | None, as_json: bool) -> N
 def info(path: str, backend: str, sample: int | None) -> Info:
     """Look at a database; raises DataError."""
     kind = backend_of(path, backend)
-    with closing(DatabaseRecords(open_database(path, backend))) as records:
+    with open_database(path, backend) as reader:
+        records = DatabaseRecords(reader)
         indices = spread(len(records), sample)
         with progress(len(indices), "reading") as told:
             found = survey(records, indices, told)
         ends = [records.fetch(index).shown_key for index in (0, len(records) - 1)]
-        is_lmdb = kind == LMDB
-        grows_to = map_size(os.path.join(path, DATA_FILE)) if is_lmdb else None
-        return Info(path, kind, len(records), ends[0], ends[1], bytes_on_disk(path), grows_to, found)
+    folders = folders_of(path)
+    sizes = [bytes_on_disk(folder) for folder in folders]
+    shards = []
+    if isinstance(reader, ShardedReader):
+        shards = [Shard(*each) for each in zip(folders, reader.lengths, sizes, strict=True)]
+    grows_to = sum(map_size(os.path.join(folder, DATA_FILE)) for folder in folders) if kind == LMDB else None
+    return Info(path, kind, len(reader), ends[0], ends[1], sum(sizes), grows_to, shards, found)
 
 
 def lines(found: Info) -> Iterator[str]:
     """The same for a person."""
     seen = found.survey
     kind = "LMDB" if found.backend == LMDB else "LevelDB"
+    kind += f" in {len(found.shards)} shard{'' if len(found.shards) == 1 else 's'}" if found.shards else ""
     grows_to = "" if found.map_bytes is None else f", may grow to {size_of(found.map_bytes)}"
     yield f"{found.path}: {kind}, {found.records:,} records, {size_of(found.disk_bytes)} on disk{grows_to}"
+    if found.shards:
+        lengths = [shard.records for shard in found.shards]
+        each = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
+        yield f"shards  {found.shards[0].path} to {found.shards[-1].path}, {each} records each"
     if seen.looked_at < found.records:
         yield f"what follows is of {seen.looked_at:,} of them, evenly spread"
     yield f"keys    {_counted(seen.key_forms)}; '{found.first_key}' to '{found.last_key}'"
@@ -113,6 +133,7 @@ def json_text(found: Info) -> str:
             "map_bytes": found.map_bytes,
             "first_key": found.first_key,
             "last_key": found.last_key,
+            "shards": [asdict(shard) for shard in found.shards],
             "looked_at": seen.looked_at,
             "keys": counted("form", seen.key_forms),
             "stored": counted("form", seen.forms),

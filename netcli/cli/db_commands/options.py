@@ -9,6 +9,7 @@ import click
 
 from netcli.errors import DataError
 from netcli.sources.database import BACKENDS, LMDB
+from netcli.sources.shards import folders_of
 
 backend_option = click.option(
     "--backend", type=click.Choice(BACKENDS), default=LMDB, show_default=True, help="For a folder that holds both."
@@ -21,7 +22,7 @@ force_option = click.option("--force", is_flag=True, help="Replace a database th
 
 def check_apart(read: Sequence[str], written: Sequence[str]) -> None:
     """Raise DataError where a database to be written is one that is read, or two to be written are one."""
-    seen = {os.path.realpath(path) for path in read}
+    seen = {os.path.realpath(folder) for path in read for folder in folders_of(path)}
     for path in written:
         if os.path.realpath(path) in seen:
             raise DataError(f"{path} is named twice; each database that is read or written has a folder of its own")
