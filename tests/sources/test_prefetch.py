@@ -120,13 +120,17 @@ def test_a_program_that_forgets_to_close_ends_all_the_same():
 
 def test_at_the_end_of_a_program_only_the_batch_in_the_making_is_finished():
     lines = (
-        "import time",
+        "import threading, time",
         "from netcli.sources.prefetch import Prefetch",
+        "begun = threading.Event()",
         "def load(position):",
-        "    time.sleep(0.1 * (position > 0))",
+        "    if position > 0:",
+        "        begun.set()",
+        "        time.sleep(0.1)",
         "    print(position)",
         "feed = Prefetch(load, 1, 100)",
         "feed.next()",
+        "begun.wait()",
     )
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=20, check=True
