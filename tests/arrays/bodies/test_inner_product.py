@@ -13,6 +13,7 @@ INNER_PRODUCTS = [
     ((2, 3, 4, 5), 2, 4, True, True),
     ((2, 3, 4), 2, 2, False, False),
     ((4, 5), 0, 3, False, True),
+    ((200, 3), 1, 150, False, True),
 ]
 
 

@@ -3,6 +3,10 @@
 // Blocks run one after another.  The threads of one are fibres that run until they wait, for the block or for their
 // warp; when none can go on, those are let go whose whole block or whole warp waits at the same kind of place.  A block
 // in which threads wait for others that never come hangs a card; here it ends the program with a sentence.
+//
+// A card promises no order of blocks, nor of threads between two waits.  So each launch draws one: warp after warp, each
+// as far ahead of the others as it comes, from the first or from the last on, or threads of all warps by turns.  What
+// needs an order gives wrong results in another.
 
 #include <algorithm>
 #include <cmath>
@@ -44,6 +48,18 @@ static void (*body)(void**);
 static void** arguments;
 static double exchange[1024];  // what the threads of a warp give each other
 static const size_t STACK = 64 * 1024;
+static unsigned launches;
+
+enum Order { FORWARDS, BACKWARDS, BY_TURNS };
+
+static Order order() { return Order((launches >> 16) % 3); }
+
+// which of `count` comes at place i of this launch's order
+static unsigned turn(unsigned i, unsigned count) {
+  if (order() == BACKWARDS) return count - 1 - i;
+  unsigned warps = count / 32;
+  return order() == BY_TURNS && i < warps * 32 ? i % warps * 32 + i / warps : i;
+}
 
 static void enter() {
   body(arguments);
@@ -65,6 +81,21 @@ static bool all(unsigned first, unsigned last, State at) {
   return one;
 }
 
+static void run(unsigned thread) {
+  if (fibres[thread].state != READY) return;
+  running = thread;
+  threadIdx = {thread, 0, 0};
+  swapcontext(&scheduler, &fibres[thread].context);
+}
+
+// lets threads first..last - 1 go on where all wait at one kind of place
+static bool release(unsigned first, unsigned last, State at) {
+  if (!all(first, last, at)) return false;
+  for (unsigned i = first; i < last; ++i)
+    if (fibres[i].state == at) fibres[i].state = READY;
+  return true;
+}
+
 static void run_block(unsigned threads) {
   while (fibres.size() < threads) fibres.push_back({{}, (char*)malloc(STACK), DONE});
   for (unsigned i = 0; i < threads; ++i) {
@@ -75,33 +106,29 @@ static void run_block(unsigned threads) {
     makecontext(&fibres[i].context, enter, 0);
     fibres[i].state = READY;
   }
-  for (;;) {
-    for (running = 0; running < threads; ++running)
-      if (fibres[running].state == READY) {
-        threadIdx = {running, 0, 0};
-        swapcontext(&scheduler, &fibres[running].context);
+  unsigned warps = (threads + 31) / 32;
+  do {
+    if (order() == BY_TURNS) {
+      bool goes_on = true;
+      while (goes_on) {
+        for (unsigned i = 0; i < threads; ++i) run(turn(i, threads));
+        goes_on = false;
+        for (unsigned w = 0; w < warps; ++w) goes_on |= release(32 * w, min(32 * w + 32, threads), AT_WARP);
       }
-    bool released = false, done = true;
-    for (unsigned first = 0; first < threads; first += 32) {
-      unsigned last = min(first + 32, threads);
-      if (all(first, last, AT_WARP)) {
-        for (unsigned i = first; i < last; ++i)
-          if (fibres[i].state == AT_WARP) fibres[i].state = READY;
-        released = true;
+    } else {
+      for (unsigned i = 0; i < warps; ++i) {
+        unsigned first = 32 * turn(i, warps), count = min(32u, threads - first);
+        do
+          for (unsigned lane = 0; lane < count; ++lane) run(first + turn(lane, count));
+        while (release(first, first + count, AT_WARP));
       }
     }
-    if (!released && all(0, threads, AT_BLOCK)) {
-      for (unsigned i = 0; i < threads; ++i)
-        if (fibres[i].state == AT_BLOCK) fibres[i].state = READY;
-      released = true;
-    }
-    for (unsigned i = 0; i < threads; ++i) done = done && fibres[i].state == DONE;
-    if (done) return;
-    if (!released) {
+  } while (release(0, threads, AT_BLOCK));
+  for (unsigned i = 0; i < threads; ++i)
+    if (fibres[i].state != DONE) {
       fprintf(stderr, "emulated card: threads of a block wait for others that never come\n");
       abort();
     }
-  }
 }
 
 // waits: whether the kernel has threads that wait for each other; without, they run to their ends in turn
@@ -111,14 +138,15 @@ static void launch(void (*kernel)(void**), bool waits, unsigned blocks, unsigned
   gridDim = {blocks, 1, 1};
   blockDim = {threads, 1, 1};
   for (unsigned b = 0; b < blocks; ++b) {
-    blockIdx = {b, 0, 0};
+    blockIdx = {turn(b, blocks), 0, 0};
     if (waits) run_block(threads);
     else
       for (unsigned t = 0; t < threads; ++t) {
-        threadIdx = {t, 0, 0};
+        threadIdx = {turn(t, threads), 0, 0};
         kernel(with);
       }
   }
+  launches = launches * 1664525 + 1013904223;  // an order drawn anew, the same in each run
 }
 
 template <class T> static T given(T value, unsigned from) {

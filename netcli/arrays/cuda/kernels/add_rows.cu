@@ -22,8 +22,7 @@ extern "C" __global__ void add_rows(real* into, const long long* index, const re
       index_t m = base + (index_t)threadIdx.x;
       int match = m < count && index[m] == at;
       if (!block_max(match, room)) continue;
-      __syncthreads();  // whoever still reads those from before
-      matches[threadIdx.x] = match;
+      matches[threadIdx.x] = match;  // nobody reads those from before: block_max has waited for all
       __syncthreads();
       for (int i = 0; i < (int)blockDim.x; ++i)
         if (matches[i])
