@@ -66,3 +66,9 @@ def test_numbers_that_vary_are_read_from_the_card():
     rate.value = 2
     assert float(rate.array) == 2
     assert (float(rate), int(rate)) == (2.0, 2)
+
+
+def test_what_a_kernel_writes_beside_an_array_is_found():
+    relu = CARD.kernel("activation", "relu", np.float32, items=8)
+    with pytest.raises(AssertionError, match=r"relu writes outside an array \(7,\)"):
+        relu(on_card(*range(8)), CARD.empty(7, np.float32), 0.0, 8)

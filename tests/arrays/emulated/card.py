@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arrays.emulated import cudnn, xp
+from arrays.emulated import cudnn, fenced, xp
 from netcli.arrays.cuda import source
 from netcli.arrays.cuda.device import CudaDevice
-from netcli.arrays.device import CPU, Upload
+from netcli.arrays.device import Upload
 from netcli.arrays.plain.bfloat16 import rounded
 
 SHIM = Path(__file__).with_name("shim.h")
@@ -82,8 +82,10 @@ class EmulatedCard(CudaDevice):
             def step():
                 # As few blocks as still show whether a loop over the grid is right.
                 launcher(min(blocks, 3), threads, pointers)
-
-                return held, arguments  # which it keeps alive
+                for each in arguments:
+                    if isinstance(each, xp.DeviceArray) and not fenced.is_whole(xp.host(each)):
+                        raise AssertionError(f"{name} writes outside an array {xp.host(each).shape}")
+                return held  # which it keeps alive
 
             xp.recording.do(step)
 
@@ -91,14 +93,14 @@ class EmulatedCard(CudaDevice):
 
     def empty(self, count, dtype):
         xp.recording.refuse("memory is taken")
-        memory = CPU.empty(count, dtype)
+        memory = fenced.memory(count, dtype)
         self.taken += memory.nbytes
-        memory.view(np.uint8).fill(0xFF)  # NaN, so that reading what nobody wrote shows
         return xp.DeviceArray(memory)
 
     def zeros(self, count, dtype):
         xp.recording.refuse("memory is taken")
-        memory = CPU.zeros(count, dtype)
+        memory = fenced.memory(count, dtype)
+        memory.fill(0)
         self.taken += memory.nbytes
         return xp.DeviceArray(memory)
 
@@ -108,7 +110,7 @@ class EmulatedCard(CudaDevice):
 
     def from_host(self, array):
         xp.recording.refuse("an array of the host is brought")
-        return xp.DeviceArray(np.array(array))
+        return xp.DeviceArray(fenced.copy(array))
 
     def write(self, array, value):
         xp.recording.refuse("a value of the host is written")

@@ -38,10 +38,7 @@ class HostPlan:
                 for host, there in moved:
                     if host is value:
                         return there
-                # The same order of memory, and nothing around it that could be read by mistake.
-                order = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
-                copy = np.array(value.transpose(order), order="C").transpose(np.argsort(order))
-                there = xp.DeviceArray(copy)
+                there = self._card.from_host(value)
                 moved.append((value, there))
                 return there
 
