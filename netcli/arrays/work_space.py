@@ -30,14 +30,16 @@ class WorkSpace:
 
     kept     its own, from its first execution on: most of it is what forward leaves to backward
     passing  what it works in while it executes; the next plan has the same memory
+    library  what cuDNN's plans work in, in memory of their own, which the next one has too
     """
 
     kept: int = 0
     passing: int = 0
+    library: int = 0
 
     def beside(self, other: WorkSpace) -> WorkSpace:
         """Of both together."""
-        return WorkSpace(self.kept + other.kept, max(self.passing, other.passing))
+        return WorkSpace(self.kept + other.kept, max(self.passing, other.passing), max(self.library, other.library))
 
 
 @runtime_checkable
@@ -45,4 +47,4 @@ class Plan(Protocol):
     """A plan that tells its work space; one that doesn't has none worth mention."""
 
     def work_space(self, calls: Calls) -> WorkSpace:
-        """What these calls will take; nothing is taken, timed or executed."""
+        """What these calls will take; no memory is taken, nothing timed or executed."""

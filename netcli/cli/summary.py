@@ -20,7 +20,7 @@ from netcli.prototxt.lines import Document
 from netcli.training.batch_size import batch_size, with_batch
 from netcli.training.cards import device_of
 from netcli.training.choices import Choice, choose
-from netcli.training.memory import Part, check, parts, total
+from netcli.training.memory import Part, allot, check, parts, total
 from netcli.training.precision import ops_of
 
 
@@ -67,7 +67,8 @@ def command(
     more for a moment, while they try several ways to compute.  Of a SOLVER's nets it shows the one to train, with the
     memory of those that it tests beside it, or with --phase TEST the first one to test.
 
-    With --gpu the memory is the card's; if that has less free, the command ends with what would fit.
+    With --gpu the memory is the card's; if that has less free, the command ends with what would fit.  cuDNN's part is
+    that of the plans it takes unless others prove faster, which may work in more where that is free.
     """
     choice, solver = target(path, PHASES.index(phase), level, stages)
     document = with_inputs(choice.document, inputs)
@@ -83,7 +84,10 @@ def command(
         ]
         own = {layer.name for layer in document.message.layer}
         found = [row for row in rows(net) if row.name in own]
-        needed = parts(net, solver, tests)
+        if isinstance(device, CudaDevice):
+            needed = allot(device, lambda: parts(net, solver, tests))
+        else:
+            needed = parts(net, solver, tests)
 
         def needed_by(images: int) -> int:
             smaller = replace(choice, document=with_batch(document, images))

@@ -16,7 +16,7 @@ from netcli.errors import DataError, NetcliError, ShapeError
 from netcli.layers.base import Arity, Context, Layer
 from netcli.layers.batch_maker import BatchMaker
 from netcli.layers.records import Batch, Parts, Source
-from netcli.layers.staging import Staging
+from netcli.layers.staging import ARRAYS, Staging
 from netcli.snapshots import read_blob
 from netcli.sources.prefetch import Prefetch
 
@@ -212,6 +212,11 @@ class BatchLayer(Layer):
         batches: int = self.param.data_param.prefetch
         kept = min(self._cached_nbytes, self.p.cache_mib << 20) if self._cached_nbytes else 0
         return batches * self._maker.first_form.nbytes + kept
+
+    @property
+    def staged_nbytes(self) -> int:
+        """Memory of a card that batches come to, see Note [Staging]; 0 on the CPU."""
+        return 0 if self._staging is None else ARRAYS * self._maker.first_form.nbytes
 
     def position(self) -> int:
         return self._feed.position

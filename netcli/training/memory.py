@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.cuda.device import MOST_LIBRARY, CudaDevice
 from netcli.arrays.machine import resident
 from netcli.errors import NetcliError
 from netcli.layers.batches import BatchLayer
@@ -16,6 +16,7 @@ from netcli.prototxt.lines import Document
 from netcli.solvers import solver_types
 
 MIB = 1 << 20
+LIBRARY = "library"  # the key of what cuDNN works in
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
     """What is taken at the peak, a part each; of a solver with its history and the nets that it tests.
 
     On the CPU the program and its libraries are as large as they are now, with the code that they generated for these
-    nets.  On a card they count only with what they take there; what cuDNN works in is known at its first execution
-    alone, and not in it.
+    nets.  On a card they count only with what they take there.  What cuDNN works in is that of the plans it would take
+    by its own order, or those known to be faster; where plans are still to be timed it may become more, but no more
+    than `allot` leaves to it.
     """
     plan, device = net.memory, net.context.device
     work = net.work_space(add=solver is not None and solver.message.iter_size > 1)
@@ -43,7 +45,7 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
     kept = "kept for the gradients" if net.gradients else "the layers' own"
     # A net that is tested lies in the memory of the one that is trained, where it finds room there.
     arenas = sum(test.memory.arena for test in tests if test.memory.arena > plan.arena)
-    in_tests = arenas + sum(test.memory.apart + _ahead(test) for test in tests)
+    in_tests = arenas + sum(test.memory.apart + _ahead(test) + _staged(test) for test in tests)
     found = [
         Part("parameters", "parameters", plan.parameters),
         Part("gradients", "gradients", plan.gradients),
@@ -52,7 +54,9 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
         Part("kept", kept, work.kept),
         # All nets of a run work in the same.
         Part("work_space", "work space", max(each.passing for each in (work, *of_tests))),
+        Part(LIBRARY, "work space of cuDNN", max(each.library for each in (work, *of_tests))),
         Part("batches_ahead", "batches made ahead", _ahead(net)),
+        Part("staging", "batches on their way to the card", _staged(net)),
         Part("test_nets", f"test net{'s' * (len(tests) > 1)}", in_tests + sum(each.kept for each in of_tests)),
         Part("libraries", "libraries and kernels, about", device.own_nbytes)
         if isinstance(device, CudaDevice)
@@ -77,9 +81,28 @@ def _ahead(net: Net) -> int:
     return sum(layer.ahead_nbytes for layer in net.layers if isinstance(layer, BatchLayer))
 
 
+def _staged(net: Net) -> int:
+    return sum(layer.staged_nbytes for layer in net.layers if isinstance(layer, BatchLayer))
+
+
 def total(found: Sequence[Part]) -> int:
     """Bytes of all."""
     return sum(part.nbytes for part in found)
+
+
+def allot(card: CudaDevice, reckon: Callable[[], list[Part]]) -> list[Part]:
+    """Let cuDNN work in what everything else leaves free on a card, and no more; returns the parts that are then taken.
+
+    reckon: gives the parts; where those of cuDNN's first choice do not fit, plans that work in less take their place
+    """
+    card.most_library = MOST_LIBRARY
+    found = reckon()
+    free, _ = card.memory
+    left = free - sum(part.nbytes for part in found if part.key != LIBRARY)
+    if left < 0:
+        return found
+    card.most_library = min(MOST_LIBRARY, left)
+    return found if total(found) <= free else reckon()
 
 
 def check(card: CudaDevice, needed: int, images: int, passes: int, needed_by: Callable[[int], int]) -> None:
@@ -92,6 +115,7 @@ def check(card: CudaDevice, needed: int, images: int, passes: int, needed_by: Ca
     free, whole = card.memory
     if needed <= free:
         return
+    card.most_library = MOST_LIBRARY
     fits = _largest(images, free, needed, needed_by)
     if not fits:
         hint = "not even a batch of 1 would fit"

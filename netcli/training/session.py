@@ -20,7 +20,7 @@ from netcli.training.choices import Choice, choose
 from netcli.training.debug_info import DebugInfo
 from netcli.training.hooks import Hook
 from netcli.training.journal import Journal
-from netcli.training.memory import check, parts, total
+from netcli.training.memory import LIBRARY, allot, check, parts, total
 from netcli.training.snapshot import check_prefix
 from netcli.training.tests import Tests
 from netcli.training.trainer import Trainer
@@ -148,9 +148,11 @@ def open_session(
         for number, choice in enumerate(test_choices):
             journal.say("solver.cpp:172", f"Creating test net (#{number}) specified by {choice.origin}")
             build(choice, shared_with=net)
-        _check_memory(solver, train_choice, nets, ops, seed, allow_python)
+        library = _check_memory(solver, train_choice, nets, ops, seed, allow_python)
         for built in nets:
             built.take()
+        if library and isinstance(ops.device, CudaDevice):
+            ops.device.library_work(library)  # at once: what it outgrew would be held beside it
         rule = make_solver(solver, net.learnable, ops=ops)
     except BaseException:
         for built in nets:
@@ -162,10 +164,13 @@ def open_session(
 
 def _check_memory(
     solver: Document, train_choice: Choice, nets: Sequence[Net], ops: Ops, seed: int, allow_python: bool
-) -> None:
-    """Raise NetcliError where a card has less memory than the nets, which have none yet, and the solver will take."""
+) -> int:
+    """Raise NetcliError where a card has less memory than the nets, which have none yet, and the solver will take.
+
+    Returns the bytes of it that cuDNN's plans will work in.
+    """
     if not isinstance(ops.device, CudaDevice):
-        return
+        return 0
     net, *tests = nets
 
     def needed_by(images: int) -> int:
@@ -174,4 +179,6 @@ def _check_memory(
         with closing(build) as other:
             return total(parts(other, solver, tests))
 
-    check(ops.device, total(parts(net, solver, tests)), batch_size(net), solver.message.iter_size, needed_by)
+    found = allot(ops.device, lambda: parts(net, solver, tests))
+    check(ops.device, total(found), batch_size(net), solver.message.iter_size, needed_by)
+    return sum(part.nbytes for part in found if part.key == LIBRARY)

@@ -12,10 +12,13 @@ from arrays.test_card_products import activation, normal
 from netcli.arrays import choices as choices_module
 from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
+from netcli.arrays.cuda.conv import Conv as General
+from netcli.arrays.cuda.device import LIBRARY
 from netcli.arrays.cudnn.conv import Conv
 from netcli.arrays.cudnn.graph import Graph
 from netcli.arrays.ops import Ops
 from netcli.arrays.plain.conv import Conv as PlainConv
+from netcli.arrays.work_space import Calls
 
 CASE = ((2, 8, 6, 7), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, True)
 GROUPS = ((2, 16, 6, 7), 32, (3, 2), (2, 1), (1, 0), (1, 2), 2, False)
@@ -138,6 +141,59 @@ def test_a_plan_that_lasts_takes_the_fastest_and_remembers_it(card, own_cache, m
         resumed.follow(dict.fromkeys(choices.made, way))
         all_results(HostPlan(Conv(card, *CASE, "f4", choices=resumed), card), CASE)
         assert set(resumed.made.values()) == {found}
+
+
+def test_what_plans_work_in_is_foretold(card):
+    plan = Conv(card, *CASE, "f4")
+    assert plan.work_space(Calls(forward=False)).library == 0
+    assert not fake.built  # only what is called is planned
+    assert plan.work_space(Calls(backward=True, data=True)).library == fake.WORKSPACE  # the first that can be built
+    assert [graph.kind for graph in fake.built] == ["forward", "data"]
+    before = card.taken
+    check(HostPlan(plan, card), CASE)
+    assert len(fake.built) == 3  # and none twice
+    assert card.library_room >= fake.WORKSPACE
+    assert card._work[LIBRARY].nbytes == fake.WORKSPACE < card.taken - before
+
+
+@pytest.mark.parametrize("most", [3, 2])
+def test_plans_that_work_in_more_than_is_left_are_passed_over(card, own_cache, monkeypatch, most):
+    """Of those of 4, 2 and 3 pages the second is chosen by cuDNN's order, and the third is faster."""
+    pages = {1: 4, 2: 2, 3: 3}
+    monkeypatch.setattr(
+        fake.pygraph, "get_workspace_size_plan_at_index", lambda _, index: pages[index] * fake.WORKSPACE
+    )
+    monkeypatch.setattr(fake.pygraph, "_compute", lambda self, *args: ran.append(args[-1]))
+    monkeypatch.setattr(card, "seconds", lambda work: work() or {2: 2.0, 3: 1.0}[ran[-1]], raising=False)
+    ran = []
+    card.most_library = most * fake.WORKSPACE
+    plan = Conv(card, *CASE, "f4", choices=Choices())
+    assert plan.work_space(Calls()).library == 2 * fake.WORKSPACE
+    all_results(HostPlan(plan, card), CASE)
+    assert set(ran) == set(range(2, most + 1))
+    assert ran[-1] == most
+    assert card.library_room == most * fake.WORKSPACE
+
+
+def test_memory_that_is_outgrown_counts_where_more_is_asked_for(card):
+    card.most_library = 100
+    card.library_work(30)
+    assert card.library_room == 70  # beside the 30
+    card.library_work(60)
+    assert card.library_room == 60
+    card.memory = (5, 200)
+    assert card.library_room == 60  # which it has
+    other = EmulatedCard()
+    other.memory = (5, 200)
+    assert other.library_room == 5
+
+
+def test_where_no_plan_fits_it_is_done_without(card):
+    card.most_library = fake.WORKSPACE - 1
+    plan, general = Conv(card, *CASE, "f4"), General(card, *CASE, "f4")
+    assert plan.work_space(Calls()).library == 0
+    assert plan.work_space(Calls()).passing >= general.work_space(Calls()).passing
+    check(HostPlan(plan, card), CASE)
 
 
 def test_iterations_are_recorded(card):

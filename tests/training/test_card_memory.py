@@ -5,7 +5,10 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from arrays.emulated import cudnn
 from arrays.emulated.card import EmulatedCard
+from databases import make_images, make_lmdb
+from netcli.arrays.cuda import device as cuda_device
 from netcli.arrays.ops import Ops
 from netcli.cli import summary
 from netcli.errors import NetcliError
@@ -15,7 +18,7 @@ from netcli.prototxt import read_net, read_solver
 from netcli.solvers import make_solver
 from netcli.training.cards import Chosen
 from netcli.training.journal import Journal
-from netcli.training.memory import parts, total
+from netcli.training.memory import LIBRARY, parts, total
 from netcli.training.session import open_session
 
 NET = """
@@ -71,6 +74,68 @@ def test_what_a_training_takes_of_a_card_is_foretold(solver):
         rule.update(iteration)
     assert total(found) == pytest.approx(card.taken, rel=0.1)
     assert {"parameters", "gradients", "history", "activations", "work_space"} <= {part.key for part in found}
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """What the plans of cuDNN work in: the first it offers in much, the next in less."""
+    sizes = {1: 2 * MIB, 2: MIB // 16, 3: MIB}
+    monkeypatch.setattr(cudnn.pygraph, "get_workspace_size_plan_at_index", lambda _, index: sizes[index])
+    return sizes
+
+
+def room_beside_cudnn(solver, more):
+    """A card with room for all but cuDNN's work, and some bytes more."""
+    card = EmulatedCard()
+    document, ops = read_solver(str(solver)), Ops(device=card)
+    net = Net(read_net(str(solver.with_name("net.prototxt"))), TRAIN, ops=ops, dry=True)
+    rest = total([part for part in parts(net, document, []) if part.key != LIBRARY])
+    card = EmulatedCard()
+    card.memory = (rest + more, rest + 8 * MIB)
+    return card, rest
+
+
+@pytest.mark.parametrize(("more", "works_in"), [(3 * MIB, 2 * MIB), (2 * MIB - 1, MIB // 16)])
+def test_cudnn_works_in_what_is_left(solver, pages, more, works_in):
+    card, rest = room_beside_cudnn(solver, more)
+    session = open_session(read_solver(str(solver)), Journal(), ops=Ops(device=card), seed=1)
+    assert card._work[cuda_device.LIBRARY].nbytes == works_in
+    session.trainer().train()
+    session.close()
+    assert card._work[cuda_device.LIBRARY].nbytes == works_in  # and nothing more, by any convolution
+    assert rest + works_in <= card.memory[0]
+    assert card.taken == pytest.approx(rest + works_in, rel=0.1)
+
+
+def test_what_cudnn_works_in_counts_where_nothing_smaller_would_do(solver, pages):
+    pages.update({1: 5 * MIB, 2: 6 * MIB, 3: 7 * MIB})
+    card, rest = room_beside_cudnn(solver, MIB)
+    with pytest.raises(NetcliError, match=r"MiB are needed.*would fit") as told:
+        opened(solver, card)
+    assert int(told.value.message.split()[0]) > rest // MIB
+    assert card.taken < 100
+
+
+def test_batches_on_their_way_to_a_card_are_counted(tmp_path):
+    path = make_lmdb(tmp_path / "db", make_images(9, (3, 40, 30)))
+    text = (
+        f'layer {{ name: "data" type: "Data" top: "data" data_param {{ source: "{path}" batch_size: 4 backend: LMDB }} '
+    )
+    for transform, nbytes in (("crop_size: 9", 4 * 3 * 9 * 9 * 4), ("crop_size: 28", 4 * 3 * 40 * 30)):
+        (tmp_path / "net.prototxt").write_text(f"{text} transform_param {{ {transform} }} }}")
+        card = EmulatedCard()
+        net = Net(read_net(str(tmp_path / "net.prototxt")), TRAIN, ops=Ops(device=card), dry=True)
+        (staging,) = [part.nbytes for part in parts(net, None, []) if part.key == "staging"]
+        assert 2 * nbytes <= staging <= 2 * (nbytes + 6 * 64)  # bytes where they are fewer; labels and windows beside
+        net.take()
+        assert net.blobs["data"].data.shape[0] == 4  # whose memory is the blob's
+        before = card.taken
+        net.forward()
+        assert card.taken - before == staging
+        net.close()
+    net = Net(read_net(str(tmp_path / "net.prototxt")), TRAIN, dry=True)
+    assert "staging" not in {part.key for part in parts(net, None, [])}
+    net.close()
 
 
 def test_a_training_that_a_card_has_no_room_for_ends_before_it_begins(solver):

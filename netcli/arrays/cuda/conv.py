@@ -38,8 +38,8 @@ class Way(Protocol):
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, add: bool) -> None: ...
 
-    def nbytes(self) -> tuple[int, int]:
-        """Of its own memory, and of work memory."""
+    def work_space(self, calls: Calls) -> WorkSpace:
+        """See `work_space.Plan`; calls: those of the convolution."""
 
 
 class Conv:
@@ -141,10 +141,10 @@ class Conv:
             self._sums(dy, db, add)
 
     def work_space(self, calls: Calls) -> WorkSpace:
-        kept, passing = self._way.nbytes()
-        kept = (kept + self._sums.nbytes) * calls.weights
+        way = self._way.work_space(calls)
+        kept = way.kept + self._sums.nbytes * calls.weights
         kept += count_of(self._w_shape) * self._dtype.itemsize * self._held
-        return WorkSpace(kept, passing + self._x.nbytes + self._y.nbytes + self._z.nbytes)
+        return WorkSpace(kept, way.passing + self._x.nbytes + self._y.nbytes + self._z.nbytes, way.library)
 
 
 def _channels_last(card: CudaDevice, use: str, shape: Shape, dtype: Any) -> Reordered:

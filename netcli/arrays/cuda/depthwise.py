@@ -11,6 +11,7 @@ from netcli.arrays.cuda.column_sums import Parts
 from netcli.arrays.cuda.device import CudaDevice, Kernel
 from netcli.arrays.cuda.products import Geometry
 from netcli.arrays.cuda.reorder import Reordered
+from netcli.arrays.work_space import Calls, WorkSpace
 
 
 class Depthwise:
@@ -56,6 +57,5 @@ class Depthwise:
         self._weights(x, dy, parts.memory, *how, parts.size, parts.number)
         parts.sum(dw, add)
 
-    def nbytes(self) -> tuple[int, int]:
-        """Of its own memory, and of work memory."""
-        return self._parts.nbytes, self.reordered.nbytes
+    def work_space(self, calls: Calls) -> WorkSpace:
+        return WorkSpace(self._parts.nbytes * calls.weights, self.reordered.nbytes)

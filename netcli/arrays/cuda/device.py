@@ -12,6 +12,8 @@ from netcli.arrays.device import Device
 
 THREADS = 256  # of a block, unless a kernel asks for another number
 NULL = np.uint64(0)  # a pointer to nothing
+MOST_LIBRARY = 2 << 30  # bytes
+LIBRARY = "a library's plans"
 WIDE = 2**30  # items from which on their numbers take 64 bits: a loop's last step goes beyond them by a grid
 
 
@@ -51,12 +53,13 @@ class CudaDevice(Device):
     model = "a card"
     versions = ""  # of what computes on it
     processors = 1  # multiprocessors of the card
+    most_library = MOST_LIBRARY  # bytes that cuDNN's plans may work in, with what they have outgrown
     own_nbytes = 0  # what libraries and kernels take of its memory, once they are used
 
     def __init__(self) -> None:
         self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}
         self._work: dict[Any, Any] = {}
-        self._outgrown: list[Any] = []  # what is recorded still works in it
+        self._outgrown: list[tuple[Any, Any]] = []  # uses and their memory: what is recorded still works in it
 
     @property
     def memory(self) -> tuple[int, int]:
@@ -95,9 +98,20 @@ class CudaDevice(Device):
         memory = self._work.get(use)
         if memory is None or memory.size < count or memory.dtype != dtype:
             if memory is not None:
-                self._outgrown.append(memory)
+                self._outgrown.append((use, memory))
             self._work[use] = memory = self.empty(count, dtype)
         return memory[:count]
+
+    def library_work(self, count: int) -> Any:
+        """Bytes for cuDNN's plans to work in, in turn."""
+        return self.work(LIBRARY, count, np.uint8)
+
+    @property
+    def library_room(self) -> int:
+        """The most bytes that may be asked of `library_work`: those it has, or what is free and left to it."""
+        has = int(self._work[LIBRARY].nbytes) if LIBRARY in self._work else 0
+        outgrown = sum(int(memory.nbytes) for use, memory in self._outgrown if use == LIBRARY)
+        return max(has, min(self.most_library - has - outgrown, self.memory[0]))
 
     def bfloat16(self, operand: int, matrix: Any) -> Any:
         """A float32 matrix, C-contiguous or the transpose of such, in bfloat16 (as uint16), in work memory.

@@ -18,6 +18,7 @@ from netcli.arrays.cuda.device import CudaDevice, Kernel
 from netcli.arrays.cuda.launch import packed
 from netcli.arrays.cuda.reorder import Reordered
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 BLOCK_BYTES = 256 << 20  # of unrolled windows
 
@@ -193,11 +194,10 @@ class Products:
                     self._card.gemm(*matrices, sums or number > 0, self._bf16)
         self.reordered.put(into, dw, add)
 
-    def nbytes(self) -> tuple[int, int]:
-        """Of its own memory, and of work memory."""
+    def work_space(self, calls: Calls) -> WorkSpace:
         of, filters = self._of, self._of.group * self._of.filters
         windows = 0 if of.is_pointwise else self._step * self._row
         results = self._step * filters if of.group > 1 else 0
         operands = [of.pixels * of.channels if of.is_pointwise else self._step * self._window, self._step * of.filters]
         rounded = 2 * (sum(operands) + count_of(of.w_shape)) if self._bf16 else 0
-        return 0, self._dtype.itemsize * (windows + results) + self.reordered.nbytes + rounded
+        return WorkSpace(0, self._dtype.itemsize * (windows + results) + self.reordered.nbytes + rounded)

@@ -7,6 +7,7 @@ for one of groups.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,8 +20,10 @@ from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.cuda.products import Geometry, Products
 from netcli.arrays.cudnn.graph import Graph, Tensor, Window
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.work_space import Calls, WorkSpace
 
 FEW = 4  # groups
+ROLES = {"forward": "xwy", "backward_data": "ywx", "backward_weights": "xyw"}  # of what is multiplied, and the result
 WHOLE = 8  # channels: slices of so many begin where cuDNN's kernels may load
 
 
@@ -65,42 +68,42 @@ class Graphs:
         self._steps = {"x": of.channels, "y": filters // self._slices, "w": count_of(self._w.shape)}
         self._graphs: dict[str, Graph | None] = {}  # None: cuDNN has no plan
 
-    def _run(self, operation: str, roles: str, arrays: Sequence[Any]) -> bool:
+    def _run(self, operation: str, arrays: Sequence[Any]) -> bool:
         """Execute; False where cuDNN has no plan."""
-        if operation in self._graphs and self._graphs[operation] is None:
+        graph = self._graph(operation)
+        if graph is None:
             return False
         a, b, c = arrays
         itemsize = 4
         if self._bf16:
             a, b, itemsize = self._card.bfloat16(0, a), self._card.bfloat16(1, b), 2
         at = [self._card.pointer(each) for each in (a, b, c)]
-        graph = self._graphs.get(operation)
-        if graph is None:
-            graph = self._settled(operation, roles, at)
-            if graph is None:
+        if not graph.is_settled:
+            try:
+                graph.settle(self._choices, at)
+            except Unsupported:
+                self._graphs[operation] = None
                 return False
-        steps = [self._steps[role] * size for role, size in zip(roles, (itemsize, itemsize, 4), strict=True)]
+        steps = [self._steps[role] * size for role, size in zip(ROLES[operation], (itemsize, itemsize, 4), strict=True)]
         for number in range(self._slices):
             graph.run(*(address + number * step for address, step in zip(at, steps, strict=True)))
         return True
 
-    def _settled(self, operation: str, roles: str, addresses: Sequence[int]) -> Graph | None:
-        a, b, c = (getattr(self, f"_{role}") for role in roles)
-        graph = None
-        try:
-            graph = Graph(self._card, operation, a, b, c, self._window, self._bf16)
-            graph.settle(self._choices, addresses)
-        except Unsupported:
-            graph = None
-        self._graphs[operation] = graph
-        return graph
+    def _graph(self, operation: str) -> Graph | None:
+        if operation not in self._graphs:
+            a, b, c = (getattr(self, f"_{role}") for role in ROLES[operation])
+            try:
+                self._graphs[operation] = Graph(self._card, operation, a, b, c, self._window, self._bf16)
+            except Unsupported:
+                self._graphs[operation] = None
+        return self._graphs[operation]
 
     def forward(self, x: Any, w: Any, y: Any) -> None:
-        if not self._run("forward", "xwy", (x, w, y)):
+        if not self._run("forward", (x, w, y)):
             self._instead.forward(x, w, y)
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
-        if not self._run("backward_data", "ywx", (dy, w, dx)):
+        if not self._run("backward_data", (dy, w, dx)):
             self._instead.backward_data(dy, w, dx)
 
     def backward_weights(self, x: Any, dy: Any, dw: Any, add: bool) -> None:
@@ -109,18 +112,29 @@ class Graphs:
         is_apart = add and not self.reordered.is_needed
         if is_apart:
             into = self._card.work("filters", count_of(self._of.w_shape), np.float32)
-        if not self._run("backward_weights", "xyw", (x, dy, into)):
+        if not self._run("backward_weights", (x, dy, into)):
             self._instead.backward_weights(x, dy, dw, add)
         elif is_apart:
             dw[...] += into
         else:
             self.reordered.put(into, dw, add)
 
-    def nbytes(self) -> tuple[int, int]:
-        """Of its own memory, and of work memory: cuDNN's is known at the first execution only."""
+    def work_space(self, calls: Calls) -> WorkSpace:
         of = self._of
         rounded = 2 * (of.pixels * of.channels * of.group + count_of(of.y_shape)) if self._bf16 else 0
-        return 0, max(self.reordered.nbytes, 4 * count_of(of.w_shape)) + rounded
+        found = WorkSpace(0, max(self.reordered.nbytes, 4 * count_of(of.w_shape)) + rounded)
+        called = {"forward": calls.forward, "backward_data": calls.data, "backward_weights": calls.weights}
+        for operation in (name for name, is_called in called.items() if is_called):
+            found = found.beside(self._work_space_of(operation, calls))
+        return found
+
+    def _work_space_of(self, operation: str, calls: Calls) -> WorkSpace:
+        """By cuDNN's plan, or of what is done in its place."""
+        graph = self._graph(operation)
+        if graph is not None:
+            with contextlib.suppress(Unsupported):
+                return WorkSpace(library=graph.nbytes(self._choices))
+        return self._instead.work_space(calls)
 
 
 def _channels_last(shape: Shape, channels: int) -> Tensor:

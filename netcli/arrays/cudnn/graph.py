@@ -19,7 +19,6 @@ from netcli.arrays.layout import Shape, size_text
 
 MOST = 8  # plans that are timed
 MOST_TRIED = 64  # plans that are built until one can be
-MOST_BYTES = 2 << 30  # of the memory a plan works in
 LOOKS = 3  # at each plan, of which the shortest counts
 GAIN = 0.97  # of the time of the first plan: another is taken only where it does with less
 
@@ -65,7 +64,7 @@ class Graph:
             ]
         )
         self._plan: int | None = None
-        self._workspace: Any = None
+        self._memory: Any = None  # that the plan works in
         try:
             self._graph = self._built(operation, a, b, c, window, bf16)
         except self._faults as fault:
@@ -118,11 +117,11 @@ class Graph:
 
     def run(self, a: int, b: int, c: int) -> None:
         """Execute on arrays at these addresses, by the plan that `settle` found."""
-        self._execute(self._plan, a, b, c)
+        self._execute(self._plan, self._memory, (a, b, c))
 
-    def _execute(self, plan: Any, a: int, b: int, c: int) -> None:
-        workspace = 0 if self._workspace is None else self._card.pointer(self._workspace)
-        self._graph.execute_plan_at_index({1: a, 2: b, 3: c}, workspace, plan, self._handle)
+    def _execute(self, plan: Any, memory: Any, addresses: Sequence[int]) -> None:
+        at = dict(enumerate(addresses, 1))
+        self._graph.execute_plan_at_index(at, 0 if memory is None else self._card.pointer(memory), plan, self._handle)
 
     # -- which plan
 
@@ -140,10 +139,19 @@ class Graph:
                 with choices.measuring():
                     plan = self._fastest(plans, addresses)
                 choices.keep(self._machine, self._key, self._name(plan), on_disk=True)
-        self._take(plan)
+        count = self._nbytes(plan)
+        self._memory = self._card.library_work(count) if count else None
         if choices is not None:
             choices.take(self._key, self._name(plan))
         self._plan = plan
+
+    def nbytes(self, choices: Choices | None) -> int:
+        """Bytes that its plan works in; before `settle` of the one that would be taken without timing.
+
+        Raises Unsupported where none can be built.
+        """
+        plan = self._known(choices) if self._plan is None else self._plan
+        return self._nbytes(self._plans(1)[0] if plan is None else plan)
 
     @property
     def _machine(self) -> str:
@@ -178,28 +186,28 @@ class Graph:
     def _can_be_built(self, plan: int) -> bool:
         try:
             self._graph.build_plan_at_index(plan)
-            return bool(self._graph.get_workspace_size_plan_at_index(plan) <= MOST_BYTES)
+            return self._nbytes(plan) <= self._card.library_room
         except self._faults:
             return False
 
-    def _take(self, plan: int) -> None:
-        """Let it have the memory that it works in."""
-        count = self._graph.get_workspace_size_plan_at_index(plan)
-        self._workspace = self._card.work("cuDNN", count, np.uint8) if count else None
+    def _nbytes(self, plan: int) -> int:
+        """Of the memory that a plan works in, when it is built."""
+        return int(self._graph.get_workspace_size_plan_at_index(plan))
 
     def _fastest(self, plans: Sequence[int], addresses: Sequence[int]) -> int:
-        times = {plan: seconds for plan in plans if (seconds := self._time(plan, addresses)) is not None}
+        # Given back behind it: the plan that is chosen may work in less.
+        memory = self._card.empty(max(1, *map(self._nbytes, plans)), np.uint8)
+        times = {plan: seconds for plan in plans if (seconds := self._time(plan, memory, addresses)) is not None}
         if not times:
             raise Unsupported(f"cuDNN fails at every plan for {self._key}")
         first, best = next(iter(times)), min(times, key=lambda plan: times[plan])
         return best if times[best] < GAIN * times[first] else first
 
-    def _time(self, plan: int, addresses: Sequence[int]) -> float | None:
+    def _time(self, plan: int, memory: Any, addresses: Sequence[int]) -> float | None:
         """Seconds of an execution; None where it fails."""
         try:
-            self._take(plan)
-            self._execute(plan, *addresses)  # once before, so that its kernels are there
-            return min(self._card.seconds(lambda: self._execute(plan, *addresses)) for _ in range(LOOKS))
+            self._execute(plan, memory, addresses)  # once before, so that its kernels are there
+            return min(self._card.seconds(lambda: self._execute(plan, memory, addresses)) for _ in range(LOOKS))
         except self._faults:
             return None
 
