@@ -53,7 +53,7 @@ class ContrastiveLoss(Loss):
         xp, difference = self.xp, self.difference.data
         a, b = (blob.data.reshape(difference.shape) for blob in bottom[:2])
         xp.subtract(a, b, out=difference)
-        squares = xp.einsum("nc,nc->n", difference, difference)  # d ** 2
+        squares = xp.square(difference).sum(axis=1)  # d ** 2
         self.similar = xp.trunc(bottom[2].data.ravel()) != 0
         # Of dissimilar pairs: how far they are inside the margin, and d where the gradient divides by it.
         self.distance = None if self.p.legacy_version else xp.sqrt(squares)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from arrays.emulated.card import EmulatedCard
+from netcli.arrays.cuda import source
 from netcli.arrays.cuda.activation import Activation
 from netcli.arrays.ops import Ops
 from netcli.arrays.varying import Cell, Varying
@@ -45,12 +46,54 @@ def test_what_is_recorded_is_done_when_it_is_replayed():
     assert CARD.to_host(x).tolist() == [3, 0]
 
 
-@pytest.mark.parametrize("wrong", ["float(x.sum())", "CARD.empty(3, 'f4')", "CARD.to_host(x)", "CARD.write(x, 0)"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "float(x.sum())",
+        "bool(x[0])",
+        "CARD.empty(3, 'f4')",
+        "CARD.to_host(x)",
+        "CARD.write(x, 0)",
+        "xp.asarray([1.0, 2.0])",
+        "xp.array(np.ones(2))",
+        "xp.flatnonzero(x)",
+        "x.nonzero()",
+        "xp.where(x)",
+        "xp.unique(x)",
+        "x[x > 1]",
+        "x.__setitem__(x > 1, x[:1])",
+        "x[[0, 1]]",
+        "x @ x",
+        "x.dot(x)",
+        "xp.einsum('i,i->', x, x)",
+    ],
+)
 def test_what_a_card_cannot_record_is_refused(wrong):
     x = on_card(1, 2)
+    names = {"x": x, "CARD": CARD, "xp": xp, "np": np}
+    eval(wrong, names)
+    CARD.write(x, np.array([1, 2], "f4"))
     with pytest.raises(CARD.refusals, match="while a card records"):
-        CARD.record(lambda: eval(wrong, {"x": x, "CARD": CARD}))
+        CARD.record(lambda: eval(wrong, names))
     assert float(x.sum()) == 3
+
+
+def test_what_looks_like_it_and_is_recorded():
+    x = on_card(1, 2)
+
+    def work():
+        x[x > 1] = 5
+        x[...] = xp.where(x > 1, x, xp.asarray(3.0, np.float32)) + np.float32(1)
+
+    replay = CARD.record(work)
+    replay()
+    assert CARD.to_host(x).tolist() == [4, 6]
+
+
+def test_blocks_that_exchange_numbers_are_whole_warps():
+    squares = CARD.function("norm", next(iter(source.text("norm").kernels)), source.options(np.float32, False))
+    with pytest.raises(ValueError, match="within warps of 32, and is launched with 16"):
+        squares(1, 16, ())
 
 
 def test_an_op_is_served_by_the_card_s_body():

@@ -146,9 +146,36 @@ class Run:
         if self.layer.work.data_buffer.array is not None:
             self.layer.work.data_buffer.array.fill(np.nan)  # other layers have used it since
         self.layer.backward(self.top, [i in wanted for i in range(len(self.bottom))], self.bottom)
+        return self.diffs()
+
+    def diffs(self) -> tuple[list[Any], list[Any]]:
+        """Those of the differentiable bottoms, and of the parameters."""
         learned = [] if self.layer.statistics else self.layer.blobs
         bottoms = [self.bottom[i].host_diff().copy() for i in self.case.differentiable]
         return bottoms, [b.host_diff().copy() for b in learned]
+
+    def replayed(self, work: str) -> None:
+        """Record a pass, "forward" or "backward", spoil what it writes, and replay it."""
+        bottom, top, layer = self.bottom, self.top, self.layer
+        wanted = [i in self.case.differentiable for i in range(len(bottom))]
+
+        def run() -> None:
+            if work == "forward":
+                layer.forward(bottom, top)
+            else:
+                layer.backward(top, wanted, bottom)
+
+        replay = layer.context.device.record(run)
+        if work == "forward":
+            self.soil()
+        else:
+            read = {id(blob.diff_buffer) for blob in top}
+            for index in self.case.differentiable:
+                if id(bottom[index].diff_buffer) not in read:
+                    bottom[index].diff.fill(np.nan)
+            for blob in layer.blobs:
+                blob.diff.fill(0)
+        replay()
 
     def soil(self) -> None:
         """Put what nobody should read into the tops that have memory of their own."""
@@ -267,6 +294,10 @@ def check_engine(case: Case, engine: str) -> list[Any]:
         equal(run.forward(), tops, "forward does not overwrite its tops")
     alone = Run(case, single, np.float32, engine=engine, gradients=False).forward()
     equal(alone, tops, "without a backward to come forward gave other numbers")
+    recorded = engine == "card" and case.arrays and case.repeats and run.layer.replays
+    if recorded:
+        run.replayed("forward")
+        equal([t.host_data() for t in run.top], tops, "a replayed forward gave other numbers")
     if case.reference is not None:
         want = case.reference(*[a.astype(np.float64) for a in single], *params)
         close(tops, want, engine, case.rtol, case.rtol)
@@ -275,6 +306,9 @@ def check_engine(case: Case, engine: str) -> list[Any]:
     diffs = _flat(run.backward(top_diffs(case, tops)))
     equal([b.host_data() for b in run.bottom], single, "backward changed its bottom")
     assert all(d.dtype == np.float32 for d in diffs)
+    if recorded:
+        run.replayed("backward")
+        equal(_flat(run.diffs()), diffs, "a replayed backward gave other numbers")
     return [*tops, *diffs]
 
 

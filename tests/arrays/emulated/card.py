@@ -19,6 +19,7 @@ from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.device import Upload
 from netcli.arrays.plain.bfloat16 import rounded
 
+WARP = 32  # threads
 SHIM = Path(__file__).with_name("shim.h")
 
 
@@ -70,9 +71,12 @@ class EmulatedCard(CudaDevice):
     refusals = (xp.RefusedError,)
 
     def function(self, file, name, options):
+        shuffles = "__shfl" in source.text(file).code
         launcher = getattr(library(file, options), f"launch_{name}")
 
         def call(blocks, threads, arguments):
+            if shuffles and threads % WARP:
+                raise ValueError(f"{name} exchanges numbers within warps of {WARP}, and is launched with {threads}")
             if any(isinstance(each, np.ndarray) for each in arguments):
                 raise TypeError("a kernel takes no array of NumPy")
             values = [np.uint64(each.pointer()) if isinstance(each, xp.DeviceArray) else each for each in arguments]

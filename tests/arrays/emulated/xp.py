@@ -17,6 +17,21 @@ METHODS = frozenset(_lines[_split + 1 :])
 VALUES = {"newaxis": None, "inf": np.inf, "nan": np.nan, "pi": np.pi, "e": np.e}
 CHANGING = {"fill", "sort", "partition", "put"}  # methods, in place
 FROM_HOST = {"array", "asarray", "ascontiguousarray", "asfortranarray", "asanyarray"}
+# What a card can't record: CuPy waits for the card to tell the size of a result, or calls cuBLAS, which it refuses.
+WAITING = {
+    *("nonzero", "flatnonzero", "argwhere", "extract", "compress", "trim_zeros", "bincount", "histogram"),
+    *(
+        "unique",
+        "unique_all",
+        "unique_counts",
+        "unique_inverse",
+        "unique_values",
+        "intersect1d",
+        "setdiff1d",
+        "union1d",
+    ),
+}
+PRODUCTS = {"dot", "matmul", "inner", "vdot", "tensordot", "einsum", "asfortranarray"}
 
 
 class RefusedError(RuntimeError):
@@ -96,13 +111,30 @@ def _wrapped(value):
     return value
 
 
+def _refuse_call(name, args):
+    if name in WAITING or (name == "where" and len(args) == 1):
+        recording.refuse(f"{name} waits for the card")
+    if name in PRODUCTS:
+        recording.refuse(f"{name} calls cuBLAS")
+
+
+def _refuse_key(key, value=None):
+    """Of a subscript, and of what is put there."""
+    for each in key if isinstance(key, tuple) else (key,):
+        if isinstance(each, list):
+            recording.refuse("an array of the host is brought")
+        if isinstance(each, np.ndarray) and each.dtype == bool and (value is None or np.ndim(value)):
+            recording.refuse("a mask waits for the card")
+
+
 def _function(call, from_host=False):
     @functools.wraps(call)
     def checked(*args, **options):
+        _refuse_call(getattr(call, "__name__", ""), args)
         if isinstance(call, np.ufunc) and "where" in options:
             raise TypeError("CuPy's ufuncs take no where")
         brings = from_host and not isinstance(args[0], DeviceArray)
-        if brings and isinstance(args[0], np.ndarray):
+        if brings and np.ndim(args[0]):  # a number is filled in
             recording.refuse("an array of the host is brought")
         given = args if brings else [_unwrapped(each) for each in args]
         out = options.get("out")
@@ -168,12 +200,14 @@ class DeviceArray:
 
     def __getitem__(self, key):
         array, key = self._array, _unwrapped(key)
+        _refuse_key(key)
         result = _wrapped(array[key])
         _again(result, lambda: array[key])
         return result
 
     def __setitem__(self, key, value):
         array, key, value = self._array, _unwrapped(key), _unwrapped(value)
+        _refuse_key(key, value)
 
         def put():
             array[key] = value
@@ -214,8 +248,9 @@ class Flags:
 
 
 def _operators():
-    def operation(method):
+    def operation(method, name=""):
         def call(self, *other):
+            _refuse_call(name, other)
             array, other = self._array, [_unwrapped(each) for each in other]
             value = getattr(array, method)(*other)
             if value is NotImplemented:
@@ -249,8 +284,8 @@ def _operators():
         "lshift",
         "rshift",
     ):
-        operation(f"__{name}__")
-        operation(f"__r{name}__")
+        operation(f"__{name}__", name)
+        operation(f"__r{name}__", name)
         change(f"__i{name}__")
     for name in ("lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert"):
         operation(f"__{name}__")
