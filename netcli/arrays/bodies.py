@@ -14,6 +14,7 @@ import numpy as np
 from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.device import CPU, Device
+from netcli.arrays.unsupported import Unsupported
 from netcli.errors import NetcliError
 
 # op -> "module:Class" of its bodies below netcli.arrays, fastest first; the last one of a device takes everything.  Of
@@ -58,10 +59,6 @@ BODIES = {
     "norm": ("cuda.norm:Norm", "plain.norm:Norm"),
     "update": ("cuda.update:Update", "compiled.update:Update", "plain.update:Update"),
 }
-
-
-class Unsupported(Exception):  # noqa: N818 (an answer, and no error)
-    """A body declines what it was asked for; the message says why, for `netcli doctor`."""
 
 
 def bodies(op: str, device: Device = CPU) -> list[str]:

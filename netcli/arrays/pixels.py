@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.compiled import compiler
 from netcli.arrays.plain import pixels as plain
+from netcli.arrays.unsupported import Unsupported
 
 GREY = np.array([0.114, 0.587, 0.299], np.float32)  # of B, G, R: ITU-R BT.601
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.compiled import compiler
 from netcli.arrays.interpolation import LINEAR, resample
 from netcli.arrays.layout import Shape
 from netcli.arrays.once import once
+from netcli.arrays.unsupported import Unsupported
 
 WEIGHT_BITS = 11
 

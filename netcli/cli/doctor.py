@@ -14,11 +14,11 @@ import click
 
 import netcli
 from netcli.arrays import cgroup, threads
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.cuda import card
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Ops
+from netcli.arrays.unsupported import Unsupported
 from netcli.cli import card_check, table
 from netcli.errors import NetcliError
 

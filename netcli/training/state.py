@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import netcli
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.compiled import compiler
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.onednn.library import library
 from netcli.arrays.ops import Ops
 from netcli.arrays.threads import thread_count
+from netcli.arrays.unsupported import Unsupported
 from netcli.errors import NetcliError, Place
 from netcli.prototxt import schema
 from netcli.snapshots import SolverState, read_weights

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import count_of, view
 from netcli.arrays.onednn import library
+from netcli.arrays.unsupported import Unsupported
 
 F4 = np.float32
 

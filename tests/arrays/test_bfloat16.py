@@ -14,10 +14,10 @@ from arrays.bodies import checks
 from arrays.bodies.checks import bodies
 from arrays.bodies.test_conv import CONVOLUTIONS, check_conv, convolutions
 from arrays.bodies.test_inner_product import INNER_PRODUCTS, check_inner_product
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.onednn import descriptors, library
 from netcli.arrays.ops import Ops
 from netcli.arrays.plain.bfloat16 import rounded
+from netcli.arrays.unsupported import Unsupported
 from netcli.errors import NetcliError
 
 

@@ -8,8 +8,9 @@ from arrays.bodies.test_conv import CONVOLUTIONS, check_conv
 from arrays.emulated.card import EmulatedCard
 from arrays.emulated.plans import HostPlan
 from arrays.test_card_products import activation, normal
-from netcli.arrays.bodies import BODIES, Unsupported, body_class
+from netcli.arrays.bodies import BODIES, body_class
 from netcli.arrays.plain.conv import Conv as PlainConv
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls
 
 CARD = EmulatedCard()

@@ -17,10 +17,10 @@ import pytest
 
 import netcli
 from netcli.arrays import threads
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled import compiler
 from netcli.arrays.ops import Ops
+from netcli.arrays.unsupported import Unsupported
 from netcli.training import state
 
 needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="no numba here")

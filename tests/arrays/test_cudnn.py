@@ -10,7 +10,6 @@ from arrays.emulated.card import EmulatedCard
 from arrays.emulated.plans import HostPlan
 from arrays.test_card_products import activation, normal
 from netcli.arrays import choices as choices_module
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.conv import Conv as General
 from netcli.arrays.cuda.device import LIBRARY
@@ -18,6 +17,7 @@ from netcli.arrays.cudnn.conv import Conv
 from netcli.arrays.cudnn.graph import Graph
 from netcli.arrays.ops import Ops
 from netcli.arrays.plain.conv import Conv as PlainConv
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls
 
 CASE = ((2, 8, 6, 7), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1, True)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.onednn.conv import Conv
 from netcli.arrays.onednn.inner_product import InnerProduct
@@ -16,6 +15,7 @@ from netcli.arrays.onednn.ways import ways
 from netcli.arrays.plain import lrn, pool
 from netcli.arrays.plain.conv import Conv as PlainConv
 from netcli.arrays.plain.inner_product import InnerProduct as PlainInnerProduct
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls
 
 # x, filters, kernel, stride, pad, dilation, group, bias

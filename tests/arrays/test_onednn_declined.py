@@ -8,7 +8,6 @@ import pytest
 
 from arrays.onednn_arrays import F4, array, needs_onednn, parameter
 from netcli.arrays import bodies
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.onednn import library
 from netcli.arrays.onednn.activation import Activation
 from netcli.arrays.onednn.batch_norm import BatchNorm
@@ -20,6 +19,7 @@ from netcli.arrays.onednn.pool import Pool
 from netcli.arrays.onednn.softmax import Softmax
 from netcli.arrays.onednn.sum import Sum
 from netcli.arrays.ops import Ops
+from netcli.arrays.unsupported import Unsupported
 
 
 @needs_onednn

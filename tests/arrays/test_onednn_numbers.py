@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrays.onednn_arrays import F4, array, close, needs_onednn, parameter
-from netcli.arrays.bodies import BODIES, Unsupported
+from netcli.arrays.bodies import BODIES
 from netcli.arrays.layout import count_of
 from netcli.arrays.onednn.batch_norm import BatchNorm
 from netcli.arrays.onednn.conv import Conv
@@ -15,6 +15,7 @@ from netcli.arrays.onednn.inner_product import InnerProduct
 from netcli.arrays.onednn.lrn import LRN
 from netcli.arrays.onednn.pool import Pool
 from netcli.arrays.onednn.softmax import Softmax
+from netcli.arrays.unsupported import Unsupported
 
 quick = settings(deadline=None, derandomize=True, database=None)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.onednn.library import library
+from netcli.arrays.unsupported import Unsupported
 
 ROOT = Path(__file__).resolve().parents[2]
 

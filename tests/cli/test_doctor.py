@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from arrays.emulated.card import EmulatedCard
-from netcli.arrays.bodies import BODIES, Unsupported
+from netcli.arrays.bodies import BODIES
 from netcli.arrays.onednn import library
+from netcli.arrays.unsupported import Unsupported
 from netcli.cli import doctor
 
 

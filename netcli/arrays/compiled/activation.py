@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 
 
 class Activation:

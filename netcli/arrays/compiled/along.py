@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 
 
 class Sizes(NamedTuple):

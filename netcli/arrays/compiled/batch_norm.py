@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.along import sizes
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn.batch_norm import GivenBatchNorm
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls, WorkSpace
 
 WIDTH = 64  # items of a row that are summed side by side, where rows of few channels are put together to longer ones

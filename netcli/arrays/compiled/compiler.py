@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays import threads
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape
 from netcli.arrays.once import once
+from netcli.arrays.unsupported import Unsupported
 
 # Items from which on several threads are faster than one, whether or not other programs want the processors too.
 # Measured on two quiet ones a solver's update costs the same both ways at 30,000 items, a gradient of two arrays at

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls, WorkSpace
 
 MOST = 256  # arrays, whose numbers are kept in a byte

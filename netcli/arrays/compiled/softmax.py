@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.compiled.along import side_by_side
 from netcli.arrays.compiled.compiler import accept, kernel, parts_of
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 
 FEW = 4096  # items; measured, oneDNN on two quiet threads takes as long
 FEW_CLASSES = 4  # in images of any size, where oneDNN takes 1.2 to 4 times as long

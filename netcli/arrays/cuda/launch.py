@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.call import Call, Port
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 
 PACK = 4  # items side by side that a thread has together, where their number allows: see kernels/packs.cuh
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.conv import Conv as General
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.cuda.products import Geometry, Products
 from netcli.arrays.cudnn.graph import Graph, Tensor, Window
 from netcli.arrays.layout import Shape, count_of
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls, WorkSpace
 
 FEW = 4  # groups

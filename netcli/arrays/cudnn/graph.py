@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.layout import Shape, size_text
+from netcli.arrays.unsupported import Unsupported
 
 MOST = 8  # plans that are timed
 MOST_TRIED = 64  # plans that are built until one can be

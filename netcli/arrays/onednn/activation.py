@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn import descriptors
 from netcli.arrays.onednn.descriptors import Operation, accept, fast, plain
 from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
+from netcli.arrays.unsupported import Unsupported
 
 # kind -> (forward, backward, whether backward goes by y, and not by x)
 ALGORITHMS = {

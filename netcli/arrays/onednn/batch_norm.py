@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast, plain
 from netcli.arrays.onednn.memory import Kept
 from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
+from netcli.arrays.unsupported import Unsupported
 
 
 class BatchNorm(TwoPrograms):

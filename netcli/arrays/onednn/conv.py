@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
@@ -27,6 +26,7 @@ from netcli.arrays.onednn.ways import choose, least_time, ways
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.plain.conv import Conv as Definition
 from netcli.arrays.threads import thread_count
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls, WorkSpace
 
 WORTH_TIMING = 200_000  # multiply-adds: below it a call costs more than the product

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.library import OneDNNError, library
 from netcli.arrays.onednn.signatures import Dims
+from netcli.arrays.unsupported import Unsupported
 
 
 class Desc:

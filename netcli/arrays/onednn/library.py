@@ -17,11 +17,11 @@ import weakref
 from typing import Any
 
 from netcli.arrays import threads
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.once import once
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.signal_stack import give_signals_their_own_stack
 from netcli.arrays.onednn.signatures import SIGNATURES
+from netcli.arrays.unsupported import Unsupported
 
 WHEEL = "onednn-cpu-gomp"
 FILE = "libdnnl.so.3"

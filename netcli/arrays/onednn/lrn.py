@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
 from netcli.arrays.onednn.memory import Kept
 from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
+from netcli.arrays.unsupported import Unsupported
 
 ALGORITHMS = {"across": dnnl.LRN_ACROSS_CHANNELS, "within": dnnl.LRN_WITHIN_CHANNEL}
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
@@ -25,6 +24,7 @@ from netcli.arrays.onednn.descriptors import Desc, Operation, strided
 from netcli.arrays.onednn.library import OneDNNError, library
 from netcli.arrays.onednn.memory import Kept, Scratch, address_of, aligned, scratch
 from netcli.arrays.onednn.signatures import ExecArg
+from netcli.arrays.unsupported import Unsupported
 from netcli.arrays.work_space import Calls, WorkSpace
 
 ITEMSIZE = 4  # bytes of a float32

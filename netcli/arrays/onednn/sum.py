@@ -6,11 +6,11 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
 from netcli.arrays.onednn.program import Program
+from netcli.arrays.unsupported import Unsupported
 
 MOST = 32  # summands: a primitive does so many things to a result
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from netcli.arrays.bodies import Unsupported
 from netcli.arrays.choices import Choices
 from netcli.arrays.machine import cpu_name
 from netcli.arrays.onednn.descriptors import Layout, Operation
@@ -19,6 +18,7 @@ from netcli.arrays.onednn.library import library
 from netcli.arrays.onednn.memory import scratch
 from netcli.arrays.onednn.program import Program
 from netcli.arrays.threads import thread_count
+from netcli.arrays.unsupported import Unsupported
 
 COLD = 2.5  # a way whose first execution takes so much longer than the best's is not executed again
 HOPELESS = 1.3  # the same of the second

@@ -5,8 +5,9 @@ import pytest
 
 from arrays.emulated.card import EmulatedCard
 from arrays.emulated.plans import HostPlan
-from netcli.arrays.bodies import BODIES, Unsupported, body_class
+from netcli.arrays.bodies import BODIES, body_class
 from netcli.arrays.layout import view
+from netcli.arrays.unsupported import Unsupported
 
 CARD = EmulatedCard()
 DTYPES = ["f4", "f8"]

@@ -5,8 +5,9 @@ import inspect
 import pytest
 
 from arrays.bodies.checks import is_of_card
-from netcli.arrays.bodies import BODIES, Unsupported, body_class
+from netcli.arrays.bodies import BODIES, body_class
 from netcli.arrays.ops import Ops
+from netcli.arrays.unsupported import Unsupported
 
 
 @pytest.mark.parametrize("op", BODIES)
