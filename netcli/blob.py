@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.device import CPU, Device
-from netcli.arrays.layout import Shape, count_of, view
+from netcli.arrays.layout import Shape, count_of, same_order, view
+from netcli.arrays.mirror import Mirror
 
 
 class Buffer:
@@ -17,7 +18,7 @@ class Buffer:
     has given it a place in a larger stretch before.
     """
 
-    __slots__ = ("array", "c_order", "count", "device", "dtype", "is_zero", "shown")
+    __slots__ = ("array", "c_order", "count", "device", "dtype", "is_zero", "mirror", "shown")
 
     def __init__(self, dtype: Any, device: Device) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
@@ -27,6 +28,12 @@ class Buffer:
         self.c_order = False  # all that look at it see C-contiguous arrays; False: channels-last where they are 4-D
         self.is_zero = False  # to be read as zeros, whatever the memory holds
         self.shown = False  # a program may hold a view of it, see `Blob.show_data`
+        self.mirror: Mirror | None = None  # what a program sees of it on the host, see Note [Mirrors]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether a program may write to it at any time."""
+        return self.shown or self.mirror is not None
 
     @property
     def nbytes(self) -> int:
@@ -40,6 +47,8 @@ class Buffer:
         if self.array is not None and count > self.array.size:
             self.array = None
         self.count = max(count, self.count) if self.array is None else count
+        if self.mirror is not None and self.count > self.mirror.count:
+            self.mirror = None
 
     def place(self, flat: Any) -> None:
         """Look at `flat`, at least `count` items of the plan's memory, from now on."""
@@ -50,6 +59,35 @@ class Buffer:
             # Untouched blobs read as zeros, as in Caffe.
             self.array = self.device.zeros(self.count, self.dtype)
         return self.array
+
+    def keep_order(self, old: Shape, new: Shape) -> None:
+        """A blob is about to see it in another shape: what a program has seen stays in Caffe's order."""
+        if (
+            self.mirror is not None
+            and self.mirror.is_older
+            and self.array is not None
+            and count_of(new) <= self.array.size
+            and not (self.c_order or self.is_zero or same_order(old, new))
+        ):
+            self.look(old)
+
+    def look(self, shape: Shape, whole: bool = False) -> Any:
+        """Its mirror as an array of `shape`, for a program that may write to it; whole: and will, to all of it."""
+        if self.mirror is None:
+            count = self.count if self.array is None else max(self.count, self.array.size)
+            self.mirror = Mirror(self.device, count, self.dtype)
+            self.mirror.is_older = self.array is not None
+        if self.is_zero:
+            self.is_zero = False
+            self.mirror.clear()
+        elif self.mirror.is_older:
+            if whole:
+                self.mirror.is_older = False
+            else:
+                with self.device.current(), self.device.turn:
+                    self.mirror.fetch(view(self.take(), shape, not self.c_order))
+        self.mirror.is_newer = True
+        return self.mirror.view(shape)
 
 
 class Blob:
@@ -94,6 +132,8 @@ class Blob:
         """Take another shape; the memory is kept where it suffices, and its content then too."""
         shape = tuple(int(size) for size in shape)
         if shape != self.shape:
+            for buffer in (self.data_buffer, self.diff_buffer):
+                buffer.keep_order(self.shape, shape)
             self.shape = shape
             self._data = self._diff = None
         self.data_buffer.want(self.count)
@@ -115,6 +155,8 @@ class Blob:
         if self._data is None or self._data_of is not buffer.array:
             self._data = view(buffer.take(), self.shape, not buffer.c_order)
             self._data_of = buffer.array
+        if buffer.mirror is not None:
+            buffer.mirror.hand_over(self._data)
         return self._data
 
     def _diff_view(self) -> Any:
@@ -122,6 +164,8 @@ class Blob:
         if self._diff is None or self._diff_of is not buffer.array:
             self._diff = view(buffer.take(), self.shape, not buffer.c_order)
             self._diff_of = buffer.array
+        if buffer.mirror is not None:
+            buffer.mirror.hand_over(self._diff)
         return self._diff
 
     @property
@@ -171,6 +215,24 @@ class Blob:
         self._show(self.diff_buffer)
         return self.diff
 
+    def mirror_data(self, whole: bool = False) -> Any:
+        """`data` for a program as NumPy's array on any device, C-contiguous; on the CPU that of `show_data`.
+
+        On a card it is a mirror, whose other side is newer or older by Note [Mirrors] in arrays/mirror.py.
+        whole: the program is about to write to all of it, so that what there was need not be fetched
+        """
+        return self.show_data() if self.device is CPU else self.data_buffer.look(self.shape, whole)
+
+    def mirror_diff(self, whole: bool = False) -> Any:
+        """`diff` for a program; see `mirror_data`."""
+        return self.show_diff() if self.device is CPU else self.diff_buffer.look(self.shape, whole)
+
+    def hand_over(self) -> None:
+        """Let a card have what a program has written, for work that does not look at `data` and `diff` each time."""
+        for buffer in (self.data_buffer, self.diff_buffer):
+            if buffer.mirror is not None:
+                buffer.mirror.hand_over(view(buffer.take(), self.shape, not buffer.c_order))
+
     def _show(self, buffer: Buffer) -> None:
         if buffer.shown:
             return
@@ -184,11 +246,14 @@ class Blob:
             view(buffer.array, self.shape, channels_last=False)[...] = values
 
     def clear_diff(self) -> None:
-        """Make the diff zero, at no cost until it is looked at, unless a program is looking already."""
+        """Make the diff zero, at no cost until it is looked at, unless a program is looking already at its memory."""
         buffer = self.diff_buffer
         buffer.is_zero = not (buffer.shown and buffer.array is not None)
         if not buffer.is_zero:
             buffer.array.fill(0)
+        if buffer.mirror is not None:
+            buffer.mirror.is_newer = False
+            buffer.mirror.is_older = True
 
     def gradient(self) -> tuple[Any, bool]:
         """(diff, add): where a layer's backward puts a parameter's gradient, and whether it adds to it.

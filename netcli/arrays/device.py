@@ -31,10 +31,21 @@ class Device:
     """
 
     name = "cpu"
+    title = "the CPU"  # in sentences
     records = False  # whether it has `record`
     refusals: tuple[type[Exception], ...] = ()  # what `record` raises where work can't be recorded
     xp: Any = np
     rooms: ClassVar[frozenset[str]] = frozenset({"onednn", "compiled", "plain"})
+    # To be held while work is asked for that no other thread's may come between: a pass, an update, a transfer.
+    turn: AbstractContextManager[Any] = contextlib.nullcontext()
+
+    def current(self) -> AbstractContextManager[Any]:
+        """What a thread works with the device in, if it may not be the one that made it; here any may at any time."""
+        return contextlib.nullcontext()
+
+    def aside(self) -> AbstractContextManager[Any]:
+        """Somebody else's code runs in it, which may wait for other threads: they may have the turn meanwhile."""
+        return contextlib.nullcontext()
 
     def empty(self, count: int, dtype: Any) -> Any:
         """A flat array of `count` items on a 64-byte boundary; its content is whatever was there."""
@@ -61,6 +72,14 @@ class Device:
     def write(self, array: Any, value: Any) -> None:
         """Put a number or NumPy's array of the same shape and type into an array, in turn with what else is done."""
         array[...] = value
+
+    def fetch(self, array: Any, values: Any) -> None:
+        """Copy an array to NumPy's of the same shape and type, C-contiguous; the values are there on return."""
+        values[...] = array
+
+    def send(self, array: Any, values: Any) -> None:
+        """Copy NumPy's array, C-contiguous, to one of the same shape and type; the values may change on return."""
+        array[...] = values
 
     def host_memory(self, count: int, dtype: Any) -> Any:
         """A flat array of NumPy's for what is to be sent here; its content is whatever was there."""

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import NetcliError
 from netcli.layers.base import Layer, layer
-from netcli.layers.python_blob import HostBlob, PythonBlob, PythonBlobs
+from netcli.layers.python_blob import PythonBlob, PythonBlobs, blob_for_host
 from netcli.layers.users_code import check_methods, class_of, load_module
 
 log = logging.getLogger("netcli")
@@ -60,8 +59,8 @@ class Python(Layer):
     bottom is zero before backward; in Caffe it holds what the last pass left.  Random draws and the position
     in data are the class's own affair: a resumed run repeats those only if the class sees to it.
 
-    On a card it gets NumPy's copies, which are written back when a verb returns, as far as it has changed them; a class
-    with an attribute `device = "gpu"` gets the card's own arrays, CuPy's.
+    On a card it gets mirrors on the host (Note [Mirrors] in arrays/mirror.py), as programs do; a class with an
+    attribute `device = "gpu"` gets the card's own arrays, CuPy's.
 
     errors  the class's own exceptions go on as they are, with their traceback; the log says which layer it was
     """
@@ -88,8 +87,7 @@ class Python(Layer):
         with self._users("__init__"):
             self.user: Any = cls(self.param) if issubclass(cls, PythonLayer) else cls()
         self._ran = False
-        self._copies = self.context.device is not CPU and getattr(cls, "device", "") != "gpu"
-        self._own: list[HostBlob] = []  # its parameters, where copies of them are shown
+        self._shown = PythonBlob if getattr(cls, "device", "") == "gpu" else blob_for_host
         self.user.blobs = PythonBlobs(self._add)
         self.user.param_str = p.param_str
         self.user.phase = self.phase
@@ -99,11 +97,7 @@ class Python(Layer):
     def _add(self, shape: Shape) -> PythonBlob:
         if self._ran:
             raise RuntimeError("add_blob goes in setup: the solver has taken its list of parameters by now")
-        blob = self.add_blob(shape)
-        if not self._copies:
-            return PythonBlob(blob)
-        self._own.append(HostBlob(blob))
-        return self._own[-1]
+        return self._shown(self.add_blob(shape))
 
     def fill(self) -> None:
         """The class's setup has given the parameters their first values."""
@@ -128,13 +122,9 @@ class Python(Layer):
 
     def _call(self, verb: str, first: Sequence[Blob], last: Sequence[Blob], *between: Any) -> None:
         """Call a verb with blobs, and what comes between them."""
-        kind = HostBlob if self._copies else PythonBlob
-        shown = {id(blob): kind(blob) for blob in (*first, *last)}  # one for one that is bottom and top
-        with self._users(verb):
+        shown = {id(blob): self._shown(blob) for blob in (*first, *last)}  # one for one that is bottom and top
+        with self._users(verb), self.context.device.aside():
             getattr(self.user, verb)([shown[id(blob)] for blob in first], *between, [shown[id(blob)] for blob in last])
-        for blob in (*shown.values(), *self._own):
-            if isinstance(blob, HostBlob):
-                blob.put_back()
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._call("reshape", bottom, top)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any, overload
 
-import numpy as np
-
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
+from netcli.errors import NetcliError
 
 
 class PythonBlob:
@@ -72,48 +73,52 @@ class PythonBlob:
     def width(self) -> int:
         return self._axis(3)
 
+    @property
+    def _gpu_data_ptr(self) -> int:
+        """The address of the data on the card, in Caffe's order from now on; the card is expected to write there.
+
+        Raises NetcliError where the net computes on the CPU.
+        """
+        return self._address(self._blob.show_data)
+
+    @property
+    def _gpu_diff_ptr(self) -> int:
+        """The same of the diff."""
+        return self._address(self._blob.show_diff)
+
+    def _address(self, show: Callable[[], Any]) -> int:
+        device = self._blob.device
+        if not isinstance(device, CudaDevice):
+            raise NetcliError("the net computes on the CPU, so that its blobs have no address on a card")
+        with device.current(), device.turn:
+            address = device.pointer(show())
+            device.synchronize()  # whoever uses it does so beside the card's own stream
+        return address
+
     def __repr__(self) -> str:
         return repr(self._blob)
 
 
-class HostBlob(PythonBlob):
-    """A blob on a card: `data` and `diff` are NumPy's copies, made at the first look, the same until `put_back`."""
+class MirroredBlob(PythonBlob):
+    """A blob on a card: `data` and `diff` are its mirrors on the host, see Note [Mirrors] in arrays/mirror.py.
 
-    __slots__ = ("_data", "_diff")
+    Each look brings the card's values up to date in what was got before, and has the card get what is written to it.
+    """
 
-    def __init__(self, blob: Blob) -> None:
-        super().__init__(blob)
-        self._data: tuple[Any, bytes] | None = None  # the copy, and what it held at first
-        self._diff: tuple[Any, bytes] | None = None
+    __slots__ = ()
 
     @property
     def data(self) -> Any:
-        if self._data is None:
-            self._data = _copied(self._blob.host_data())
-        return self._data[0]
+        return self._blob.mirror_data()
 
     @property
     def diff(self) -> Any:
-        if self._diff is None:
-            self._diff = _copied(self._blob.host_diff())
-        return self._diff[0]
-
-    def reshape(self, *shape: int) -> None:
-        self.put_back()
-        super().reshape(*shape)
-
-    def put_back(self) -> None:
-        """Write to the card what has been changed, and copy anew at the next look."""
-        if self._data is not None and self._data[0].tobytes() != self._data[1]:
-            self._blob.set_data(self._data[0])
-        if self._diff is not None and self._diff[0].tobytes() != self._diff[1]:
-            self._blob.device.write(self._blob.diff, self._diff[0])
-        self._data = self._diff = None
+        return self._blob.mirror_diff()
 
 
-def _copied(array: Any) -> tuple[Any, bytes]:
-    copy = np.array(array, order="C")
-    return copy, copy.tobytes()
+def blob_for_host(blob: Blob) -> PythonBlob:
+    """What a program that works with NumPy gets of a blob."""
+    return PythonBlob(blob) if blob.device is CPU else MirroredBlob(blob)
 
 
 class PythonBlobs(Sequence[PythonBlob]):

@@ -182,14 +182,15 @@ class Net:
         Blobs that were given another shape since the last pass are followed then too.
         """
         stop = len(self.layers) if end is None else end + 1
-        if self.keep_blobs is True and self._shapes.differ(start, stop):
-            self._reshape(start, stop)
-        self._passes.forward(start, stop, self._follow)
-        if stop == len(self.layers):
-            self.context.passes.value += 1
-        if start == 0:
-            self._wants_forward = False
-        return self._passes.loss(start, stop)
+        with self.context.device.turn:
+            if self.keep_blobs is True and self._shapes.differ(start, stop):
+                self._reshape(start, stop)
+            self._passes.forward(start, stop, self._follow)
+            if stop == len(self.layers):
+                self.context.passes.value += 1
+            if start == 0:
+                self._wants_forward = False
+            return self._passes.loss(start, stop)
 
     @contextlib.contextmanager
     def watched(self, layer: Watcher, read: Callable[[Layer], Callable[[float, float], None]]) -> Iterator[None]:
@@ -215,13 +216,14 @@ class Net:
             raise ValueError("this net was built with gradients=False")
         if self._wants_forward:
             raise ValueError("a backward wants a forward before it: the last one was that of joined layers")
-        if start is None and end == 0 and self.keep_blobs is not True:
-            self._passes.whole_backward()
-            return
-        start = len(self.layers) - 1 if start is None else start
-        if self.keep_blobs is not True:
-            self._passes.begin_backward(start, end)
-        self._passes.backward(start, end)
+        with self.context.device.turn:
+            if start is None and end == 0 and self.keep_blobs is not True:
+                self._passes.whole_backward()
+                return
+            start = len(self.layers) - 1 if start is None else start
+            if self.keep_blobs is not True:
+                self._passes.begin_backward(start, end)
+            self._passes.backward(start, end)
 
     def _weigh_kept_losses(self) -> None:
         """Put each loss's weight where the gradient begins, once: a program may put something else there."""

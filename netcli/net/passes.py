@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import numpy as np
@@ -48,7 +48,7 @@ class Passes:
         loss_weights: Sequence[Sequence[float]],
         replays: bool,
     ) -> None:
-        self._context, self._layers, self._documents = context, layers, documents
+        self._context, self._layers, self._documents, self._tops = context, layers, documents, tops
         # the loss of the last pass, on a card, without axes
         self._total: Any = None if context.device is CPU else context.device.zeros(1, np.float64).reshape(())
         self.losses = [
@@ -79,6 +79,7 @@ class Passes:
             (layer.backward, run.tops, run.backward.propagate, run.bottoms) if run.backward.runs else None
             for layer, run in zip(self._layers, runs, strict=True)
         ]
+        self._only_read = [] if self._context.device is CPU else _only_read(self._layers, runs)
         self._lay_out_replays(runs)
 
     def _lay_out_replays(self, runs: Sequence[Run]) -> None:
@@ -107,6 +108,9 @@ class Passes:
         """
         if self._replays and self.watcher is None and start == 0 and stop == len(self._layers):
             self._run(self._host, stop, follow)
+            for i in self._host:  # what is replayed looks at no blob
+                for blob in self._tops[i]:
+                    blob.hand_over()
             rest = [i for i in range(stop) if i not in self._host]
 
             def work() -> None:
@@ -115,9 +119,18 @@ class Passes:
 
             self._replay_forward(work)
             return
-        self._run(range(start, stop), stop, follow)
-        if self._total is not None:
-            self._weigh(start, stop)
+        with self._reading():
+            self._run(range(start, stop), stop, follow)
+            if self._total is not None:
+                self._weigh(start, stop)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Mirrors of what a pass only reads, which are no older than the card when it begins, are not so afterwards."""
+        mirrors = [mirror for blob in self._only_read if (mirror := blob.data_buffer.mirror) and not mirror.is_older]
+        yield
+        for mirror in mirrors:
+            mirror.has_read()
 
     def _run(self, numbers: Iterable[int], stop: int, follow: Callable[[int, int], None]) -> None:
         i = 0
@@ -205,6 +218,10 @@ class Passes:
 
     def backward(self, start: int, end: int) -> None:
         """Run layers `start` down to `end` backward."""
+        with self._reading():
+            self._run_backward(start, end)
+
+    def _run_backward(self, start: int, end: int) -> None:
         i = start
         try:
             with np.errstate(all="ignore"):
@@ -217,3 +234,21 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
+
+
+def _only_read(layers: Sequence[Layer], runs: Sequence[Run]) -> list[Blob]:
+    """Inputs of a net and parameters, without those whose data a pass writes to on a card."""
+    written = {
+        id(top.data_buffer)
+        for run in runs
+        for top in run.tops
+        # One that looks at another blob's memory is not written to; one that is its own bottom is.
+        if run.bottoms and not any(b is not top and b.data_buffer is top.data_buffer for b in run.bottoms)
+    }
+    read = []
+    for layer, run in zip(layers, runs, strict=True):
+        if layer.type == "Input":
+            read += run.tops
+        if layer.replays and not layer.statistics:
+            read += layer.blobs
+    return [blob for blob in read if id(blob.data_buffer) not in written]

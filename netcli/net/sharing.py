@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcli.blob import Blob
-from netcli.errors import ShapeError
+from netcli.errors import NetcliError, ShapeError
 from netcli.layers.base import Layer
 from netcli.net.graph import placed
 from netcli.prototxt import schema
@@ -117,6 +117,10 @@ def share_trained(layers: Sequence[Layer], documents: Sequence[Document], other:
         if here != there:
             with placed(document):
                 raise ShapeError(f"has parameters {here} here and {there} in the net it shares them with")
+        here_on, there_on = layer.context.device, source.context.device
+        if layer.blobs and here_on is not there_on:
+            with placed(document):
+                raise NetcliError(f"can't look at parameters on {there_on.title} from {here_on.title}")
         for blob, their in zip(layer.blobs, source.blobs, strict=True):
             blob.share_data(their)
             shared.add(i)

@@ -95,8 +95,12 @@ class Solver:
 
     def update(self, iteration: int) -> None:
         """Change the weights by the gradients that have been summed in their diffs."""
-        self.set_rate(iteration)
-        self._replay(self.step)
+        with self.device.turn:
+            self.set_rate(iteration)
+            if self.device is not CPU:  # what is replayed looks at no blob
+                for parameter in self.parameters:
+                    parameter.blob.hand_over()
+            self._replay(self.step)
 
     def set_rate(self, iteration: int) -> None:
         """Let `step` be that of an iteration: all in it that is not the same each time."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ def lenet(project):
     return project
 
 
-def trained(project, ops, state=None, hooks=()):
+def trained(project, ops, state=None, hooks=(), **options):
     """Train to the end from the start or from a state; returns (trainer, record)."""
-    session = project.open(ops=ops)
+    session = project.open(ops=ops, **options)
     record = Record()
     try:
         run = session.trainer()
@@ -100,6 +101,55 @@ def test_iterations_are_recorded_and_replayed(project, more, kinds):
     look = 1  # at the loss behind the last iteration
     assert ops.device.replayed - before == {3: 3 * 10 + look, 5: 22 + 3 * 10 + look}[kinds]
     assert_same(run, trained(project, Ops("plain")))
+
+
+DRAWN = """
+import numpy as np
+
+
+class Drawn:
+    def setup(self, bottom, top):
+        self.draws = np.random.default_rng(1)
+
+    def reshape(self, bottom, top):
+        top[0].reshape(4, 1, 5, 5)
+        top[1].reshape(4)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = self.draws.random((4, 1, 5, 5))
+        top[1].data[...] = self.draws.integers(0, 3, 4)
+"""
+DATA = """
+layer { name: "drawn" type: "Python" top: "data" top: "label" python_param { module: "card_drawn" layer: "Drawn" } }
+"""
+SCALED = """
+layer { name: "scaled" type: "Python" bottom: "ip2" top: "scaled"
+  python_param { module: "users_layers" layer: "Scaled" param_str: "0.5" } }
+"""
+
+
+@pytest.mark.parametrize("in_the_middle", [False, True])
+def test_python_layers_beside_what_is_recorded(project, monkeypatch, caplog, in_the_middle):
+    """What brings data in stays outside of recordings; with one between others nothing is recorded, which is told."""
+    (project.folder / "card_drawn.py").write_text(DRAWN)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    first, loss, _ = project.net.read_text().partition('layer { name: "loss"')
+    text = 'name: "tiny"' + DATA + first[first.index('layer {\n  name: "ip1"') :]
+    text += SCALED * in_the_middle + loss + ' type: "SoftmaxWithLoss" top: "loss" bottom: "label" }'
+    bottom = "scaled" if in_the_middle else "ip2"
+    project.net.write_text(text.replace('bottom: "label" }', f'bottom: "{bottom}" bottom: "label" }}'))
+    project.write(f"{NO_TESTS} snapshot: 0 snapshot_after_train: false")
+    ops = CardOps()
+    before = ops.device.replayed
+    caplog.set_level("INFO")
+    run = trained(project, ops, allow_python=True)
+    told = [record.message for record in caplog.records if "replayed" in record.message]
+    of_each_net = "layer 'scaled' (Python) runs on the host too, so that no pass is replayed"
+    assert told == [of_each_net] * 2 * in_the_middle
+    assert (ops.device.replayed - before > 20) == (not in_the_middle)
+    assert_same(run, trained(project, Ops("plain"), allow_python=True))
+    sys.modules.pop("card_drawn", None)
 
 
 def test_tests_between_are_replayed_too(project):

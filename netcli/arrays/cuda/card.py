@@ -87,7 +87,6 @@ class Card(CudaDevice):
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
-        """Let this thread work on the card's stream."""
         with self._device, self.stream:
             yield
 
@@ -163,6 +162,13 @@ class Card(CudaDevice):
     def _copy(self, there: Any, here: Any, stream: Any) -> None:
         runtime = self._cupy.cuda.runtime
         runtime.memcpyAsync(there.data.ptr, here.ctypes.data, here.nbytes, runtime.memcpyHostToDevice, stream.ptr)
+
+    def read(self, array: Any, values: Any) -> None:
+        self._refuse("a value is read")
+        runtime = self._cupy.cuda.runtime
+        copy = values.ctypes.data, array.data.ptr, values.nbytes, runtime.memcpyDeviceToHost, self.stream.ptr
+        runtime.memcpyAsync(*copy)
+        self.stream.synchronize()
 
     def host_memory(self, count: int, dtype: Any) -> Any:
         size = np.dtype(dtype).itemsize * count

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,6 +62,25 @@ class CudaDevice(Device):
         self._functions: dict[tuple[Any, ...], Callable[..., None]] = {}
         self._work: dict[Any, Any] = {}
         self._outgrown: list[tuple[Any, Any]] = []  # uses and their memory: what is recorded still works in it
+        # Work memory is everybody's, and what is recorded is all that is asked for meanwhile.
+        self.turn = self._lock = threading.RLock()
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        held = 0
+        with contextlib.suppress(RuntimeError):  # it is not held any more, or was not
+            while True:
+                self._lock.release()
+                held += 1
+        try:
+            yield
+        finally:
+            for _ in range(held):
+                self._lock.acquire()
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        return f"card {self.number}"
 
     @property
     def memory(self) -> tuple[int, int]:
@@ -91,6 +112,26 @@ class CudaDevice(Device):
 
     def function(self, file: str, name: str, options: tuple[str, ...]) -> Callable[..., None]:
         """The compiled kernel, to be called with blocks, threads and a sequence of arguments."""
+        raise NotImplementedError
+
+    def fetch(self, array: Any, values: Any) -> None:
+        if not array.flags.c_contiguous:  # the card puts it in order faster than the host
+            ordered = self.empty(array.size, array.dtype).reshape(array.shape)
+            ordered[...] = array
+            array = ordered
+        self.read(array, values)
+
+    def send(self, array: Any, values: Any) -> None:
+        if array.flags.c_contiguous:
+            self.write(array, values)
+        else:
+            ordered = self.empty(array.size, array.dtype).reshape(array.shape)
+            self.write(ordered, values)
+            array[...] = ordered
+        self.synchronize()
+
+    def read(self, array: Any, values: Any) -> None:
+        """Copy a C-contiguous array to NumPy's, such too, of the same shape and type; they are there on return."""
         raise NotImplementedError
 
     def work(self, use: Any, count: int, dtype: Any) -> Any:

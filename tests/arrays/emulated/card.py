@@ -1,5 +1,6 @@
 """The emulated card: kernels' texts compiled by g++ behind shim.h, launched over memory of the CPU."""
 
+import contextlib
 import ctypes
 import functools
 import getpass
@@ -8,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,23 @@ class EmulatedCard(CudaDevice):
     replayed = 0  # recordings, in all
     refusals = (xp.RefusedError,)
 
+    def __init__(self):
+        super().__init__()
+        self._current = threading.local()
+        self._current.depth = 1  # of the thread that makes it
+
+    @contextlib.contextmanager
+    def current(self):
+        self._current.depth = getattr(self._current, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._current.depth -= 1
+
+    def _meet(self):
+        """A thread asks for work."""
+        assert getattr(self._current, "depth", 0), "a thread that has not made the card works outside of current()"
+
     def function(self, file, name, options):
         shuffles = "__shfl" in source.text(file).code
         launcher = getattr(library(file, options), f"launch_{name}")
@@ -77,6 +96,7 @@ class EmulatedCard(CudaDevice):
         def call(blocks, threads, arguments):
             if shuffles and threads % WARP:
                 raise ValueError(f"{name} exchanges numbers within warps of {WARP}, and is launched with {threads}")
+            self._meet()
             if any(isinstance(each, np.ndarray) for each in arguments):
                 raise TypeError("a kernel takes no array of NumPy")
             values = [np.uint64(each.pointer()) if isinstance(each, xp.DeviceArray) else each for each in arguments]
@@ -96,12 +116,14 @@ class EmulatedCard(CudaDevice):
         return call
 
     def empty(self, count, dtype):
+        self._meet()
         xp.recording.refuse("memory is taken")
         memory = fenced.memory(count, dtype)
         self.taken += memory.nbytes
         return xp.DeviceArray(memory)
 
     def zeros(self, count, dtype):
+        self._meet()
         xp.recording.refuse("memory is taken")
         memory = fenced.memory(count, dtype)
         memory.fill(0)
@@ -109,16 +131,26 @@ class EmulatedCard(CudaDevice):
         return xp.DeviceArray(memory)
 
     def to_host(self, array):
+        self._meet()
         xp.recording.refuse("a value is read")
         return xp.host(array).copy()
 
     def from_host(self, array):
+        self._meet()
         xp.recording.refuse("an array of the host is brought")
         return xp.DeviceArray(fenced.copy(array))
 
     def write(self, array, value):
+        self._meet()
         xp.recording.refuse("a value of the host is written")
         xp.host(array)[...] = value
+
+    def read(self, array, values):
+        self._meet()
+        xp.recording.refuse("a value is read")
+        assert array.flags.c_contiguous
+        assert values.flags.c_contiguous
+        values[...] = xp.host(array)
 
     def pointer(self, array):
         return array.pointer()
@@ -132,6 +164,7 @@ class EmulatedCard(CudaDevice):
         return Upload()
 
     def gemm(self, a, b, c, add=False, bf16=False):
+        self._meet()
         for each in (a, b, c):
             assert each.ndim == 2
             assert each.flags.c_contiguous or each.T.flags.c_contiguous
