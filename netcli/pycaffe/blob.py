@@ -9,13 +9,14 @@ from netcli.blob import Blob as EngineBlob
 from netcli.layers.base import Layer as EngineLayer
 from netcli.layers.python import Python
 from netcli.layers.python_blob import PythonBlob as Blob
+from netcli.layers.python_blob import blob_for_host
 
 
 class BlobVec(Sequence[Blob]):
     """The parameters of a layer: `net.params["conv1"][0].data`."""
 
     def __init__(self, blobs: Sequence[EngineBlob]) -> None:
-        self._blobs = [Blob(blob) for blob in blobs]
+        self._blobs = [blob_for_host(blob) for blob in blobs]
 
     @overload
     def __getitem__(self, at: int) -> Blob: ...
@@ -53,4 +54,4 @@ def layer_view(layer: EngineLayer) -> Any:
     return layer.user if isinstance(layer, Python) else LayerView(layer)
 
 
-__all__ = ["Blob", "BlobVec", "LayerView", "layer_view"]
+__all__ = ["Blob", "BlobVec", "LayerView", "blob_for_host", "layer_view"]

@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import index
+from typing import ClassVar
 
 from netcli.arrays import random
+from netcli.arrays.device import CPU, Device
 from netcli.errors import NetcliError
 from netcli.layers.registry import layer_types
-
-_log = logging.getLogger("netcli")
+from netcli.training.cards import card_or_cpu
 
 
 class _Process:
-    """The settings; seed: the program's, None without one; drawn: how many nets have had one made of it."""
+    """The settings.
+
+    seed    the program's, None without one; drawn: how many nets have had one made of it
+    gpu     whether the nets to come are to compute on a card; number: on which
+    given   the device that those are built on whatever the program says
+    cards   those that were asked for, by their numbers; the CPU for one that can't be used
+    """
 
     seed: int | None = None
     drawn = 0
-    warned = False
+    gpu = False
+    number = 0
+    given: Device | None = None
+    cards: ClassVar[dict[int, Device]] = {}
 
 
 def set_mode_cpu() -> None:
-    """Compute on the CPU."""
+    """Have the nets and solvers that are built from now on compute on the CPU; those there are stay where they are."""
+    _Process.gpu = False
 
 
 def set_mode_gpu() -> None:
-    """Asked for a GPU, compute on the CPU all the same, and says so once."""
-    if not _Process.warned:
-        _Process.warned = True
-        _log.warning("set_mode_gpu: programs of pycaffe run on the CPU alone yet")
+    """Have the nets and solvers that are built from now on compute on a card.
+
+    Where it can't be used a warning says why when the first of them is built, and they compute on the CPU.
+    """
+    _Process.gpu = True
 
 
 def set_device(device: int) -> None:
-    """The number of the GPU; without effect on the CPU."""
+    """The number of the card, from 0, for those that are built from now on; without effect on the CPU."""
+    _Process.number = index(device)
+
+
+def device() -> Device:
+    """What the next net or solver computes on."""
+    if _Process.given is not None:
+        return _Process.given
+    if not _Process.gpu:
+        return CPU
+    number = _Process.number
+    if number not in _Process.cards:
+        _Process.cards[number] = card_or_cpu("set_mode_gpu", [number])
+    return _Process.cards[number]
+
+
+@contextmanager
+def building_on(device: Device) -> Iterator[None]:
+    """Nets and solvers that are built in it compute on this device."""
+    before = _Process.given
+    _Process.given = device
+    try:
+        yield
+    finally:
+        _Process.given = before
 
 
 def set_random_seed(seed: int) -> None:

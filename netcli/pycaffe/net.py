@@ -6,27 +6,28 @@ Same behaviour as Caffe's _caffe.cpp and pycaffe.py.
 from __future__ import annotations
 
 import os
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
+from netcli.blob import Blob as EngineBlob
 from netcli.layers.base import TEST, TRAIN
 from netcli.layers.memory_data import MemoryData
 from netcli.net import Net as EngineNet
 from netcli.prototxt import read_net
-from netcli.pycaffe.blob import Blob, BlobVec, layer_view
-from netcli.pycaffe.mode import next_seed
+from netcli.pycaffe import mode
+from netcli.pycaffe.batches import Gathered, in_batches
+from netcli.pycaffe.blob import Blob
+from netcli.pycaffe.net_view import NetView
+from netcli.pycaffe.passes import Callback, Passes
 from netcli.pycaffe.untouched import Untouched
 from netcli.snapshots import read_weights
+from netcli.training.precision import ops_of
 
-Callback = Callable[[int], Any]
 
-
-class Net:
+class Net(NetView):
     """A net read from a prototxt, whose blobs, parameters and layers a program may look at and change at any time.
 
     network_file  prototxt
@@ -37,11 +38,9 @@ class Net:
     The old form `Net(network_file, weights, phase)` is taken too.  Its Python layers may run their code: the program
     that asks for them is code already.  Raises NetcliError, with file and line, and whatever a Python layer raises.
 
-    blobs, params, layer_dict, top_names, bottom_names and blob_loss_weights are ordered as the net is.
     Until a program looks at the data of a convolution's filters they are kept ready: forward is faster so long.
+    It computes where `set_mode_gpu` and `set_device` said when it was built, and may be used by any thread.
     """
-
-    _untouched: Untouched | None = None  # None: of a solver, which writes to the parameters
 
     def __init__(
         self,
@@ -57,30 +56,28 @@ class Net:
             weights, phase, level = phase, level, None
         if phase not in (TRAIN, TEST):
             raise ValueError(f"phase is caffe.TRAIN ({TRAIN}) or caffe.TEST ({TEST}), got {phase!r}")
-        engine = EngineNet(
-            read_net(os.fspath(network_file)),
-            int(phase),
-            level=0 if level is None else int(level),
-            stages=tuple(stages or ()),
-            seed=next_seed(),
-            allow_python=True,
-            keep_blobs=True,
-            gradients=True,
-        )
+        device = mode.device()
+        with device.current():
+            engine = EngineNet(
+                read_net(os.fspath(network_file)),
+                int(phase),
+                level=0 if level is None else int(level),
+                stages=tuple(stages or ()),
+                ops=ops_of(None, "auto", device=device),
+                seed=mode.next_seed(),
+                allow_python=True,
+                keep_blobs=True,
+                gradients=True,
+            )
         self._take(engine)
-        self._untouched = Untouched(engine)
+        self._passes.untouched = Untouched(engine)
         if weights is not None:
             self.copy_from(weights)
 
     def _take(self, engine: EngineNet) -> None:
         """Show this net."""
-        self.engine = engine
-        self._before_forward: list[Callback] = []
-        self._after_forward: list[Callback] = []
-        self._before_backward: list[Callback] = []
-        self._after_backward: list[Callback] = []
-        # Reading threads hold the net, so that without this a net which is forgotten would never end.
-        weakref.finalize(self, engine.close)
+        super().__init__(engine)
+        self._passes = Passes(engine)
 
     @classmethod
     def of(cls, engine: EngineNet) -> Net:
@@ -89,82 +86,9 @@ class Net:
         net._take(engine)
         return net
 
-    # -- what there is
-
-    @property
-    def name(self) -> str:
-        return self.engine.name
-
-    @cached_property
-    def blobs(self) -> OrderedDict[str, Blob]:
-        return OrderedDict((name, Blob(blob)) for name, blob in self.engine.blobs.items())
-
-    @cached_property
-    def layers(self) -> list[Any]:
-        """Each layer's `type` and `blobs`; of a Python layer the user's own object."""
-        return [layer_view(layer) for layer in self.engine.layers]
-
-    @cached_property
-    def layer_dict(self) -> OrderedDict[str, Any]:
-        return OrderedDict(zip(self._layer_names, self.layers, strict=True))
-
-    @cached_property
-    def params(self) -> OrderedDict[str, BlobVec]:
-        """The parameters of each layer that has any."""
-        return OrderedDict((name, BlobVec(blobs)) for name, blobs in self.engine.params.items())
-
-    @property
-    def inputs(self) -> list[str]:
-        return list(self.engine.inputs)
-
-    @property
-    def outputs(self) -> list[str]:
-        return list(self.engine.outputs)
-
-    @cached_property
-    def top_names(self) -> OrderedDict[str, list[str]]:
-        return OrderedDict(zip(self._layer_names, self.engine.top_names, strict=True))
-
-    @cached_property
-    def bottom_names(self) -> OrderedDict[str, list[str]]:
-        return OrderedDict(zip(self._layer_names, self.engine.bottom_names, strict=True))
-
-    @property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
-        weights = self.engine.loss_weights
-        return OrderedDict((name, weights.get(name, 0.0)) for name in self.engine.blobs)
-
-    # Programs use these too, for pycaffe's own Python code did.
-
-    @property
-    def _blob_loss_weights(self) -> list[float]:
-        return list(self.blob_loss_weights.values())
-
-    @property
-    def _layer_names(self) -> list[str]:
-        return list(self.engine.layer_names)
-
-    @property
-    def _blob_names(self) -> list[str]:
-        return list(self.blobs)
-
-    @property
-    def _blobs(self) -> list[Blob]:
-        return list(self.blobs.values())
-
-    @property
-    def _inputs(self) -> list[int]:
-        return [self._blob_names.index(name) for name in self.inputs]
-
-    @property
-    def _outputs(self) -> list[int]:
-        return [self._blob_names.index(name) for name in self.outputs]
-
-    def _top_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.engine.top_names[layer]]
-
-    def _bottom_ids(self, layer: int) -> list[int]:
-        return [self._blob_names.index(name) for name in self.engine.bottom_names[layer]]
+    def _current(self) -> AbstractContextManager[Any]:
+        """What any thread may ask the net's device for work in."""
+        return self.engine.context.device.current()
 
     # -- running
 
@@ -181,7 +105,7 @@ class Net:
         first = 0 if start is None else self._layer_index(start)
         last = len(self.layers) - 1 if end is None else self._layer_index(end)
         wanted = self.outputs if end is None else self.top_names[end]
-        self._set("inputs", self.inputs, kwargs, lambda name: self.blobs[name].data)
+        self._set("inputs", self.inputs, kwargs, EngineBlob.mirror_data)
         self._forward(first, last)
         return {name: self._blob(name).data for name in {*wanted, *(blobs or ())}}
 
@@ -198,7 +122,7 @@ class Net:
         first = len(self.layers) - 1 if start is None else self._layer_index(start)
         last = 0 if end is None else self._layer_index(end)
         wanted = self.inputs if end is None else self.bottom_names[end]
-        self._set("outputs", self.outputs, kwargs, lambda name: self.blobs[name].diff)
+        self._set("outputs", self.outputs, kwargs, EngineBlob.mirror_diff)
         self._backward(first, last)
         return {name: self._blob(name).diff for name in {*wanted, *(diffs or ())}}
 
@@ -213,90 +137,60 @@ class Net:
             raise KeyError(f"the net has no blob '{name}'")
         return self.blobs[name]
 
-    @staticmethod
-    def _set(what: str, names: Sequence[str], arrays: Mapping[str, Any], place: Callable[[str], Any]) -> None:
+    def _set(
+        self, what: str, names: Sequence[str], arrays: Mapping[str, Any], look: Callable[[EngineBlob, bool], Any]
+    ) -> None:
         """Put the arrays of a call, one for each name, where they belong; all are compared before."""
         if arrays and set(arrays) != set(names):
             raise ValueError(f"got arrays for {sorted(arrays)}; the net's {what} are {sorted(names)}")
+        blobs = self.engine.blobs
         for name, array in arrays.items():
-            here, there = place(name).shape, np.shape(array)
+            here, there = blobs[name].shape, np.shape(array)
             if here and (not there or there[0] != here[0]):
                 raise ValueError(f"'{name}' takes {here}, got {there}: another batch size; reshape the blob first")
         for name, array in arrays.items():
-            place(name)[...] = array
-
-    @property
-    def _is_watched(self) -> bool:
-        """Whether somebody wants to be called between layers."""
-        return bool(self._before_forward or self._after_forward or self._before_backward or self._after_backward)
-
-    def train_forward(self) -> float:
-        """The forward of a solver's own iteration, of all layers; returns the loss."""
-        if self._is_watched:
-            return self._forward(0, len(self.layers) - 1)
-        self.engine.join()
-        return self.engine.forward()
-
-    def train_backward(self) -> None:
-        """And its backward."""
-        if self._is_watched:
-            self._backward(len(self.layers) - 1, 0)
-        else:
-            self.engine.backward()
+            look(blobs[name], np.shape(array) == blobs[name].shape)[...] = array
 
     def _forward(self, start: int, end: int) -> float:
         """Run layers by their numbers; returns the loss."""
-        engine = self.engine
-        engine.part()
-        if self._untouched is not None:
-            self._untouched.tell()
-        if self._before_forward or self._after_forward:
-            loss = 0.0
-            for i in range(start, end + 1):
-                _call(self._before_forward, i)
-                loss += engine.forward(i, i)
-                _call(self._after_forward, i)
-        else:
-            loss = engine.forward(start, end)
-        if end < len(engine.layers) - 1:
-            engine.context.passes.value += 1  # a part of the net draws anew in each pass, too
-        return loss
+        return self._passes.forward(start, end)
 
     def _backward(self, start: int, end: int) -> None:
-        self.engine.part()
-        if not (self._before_backward or self._after_backward):
-            self.engine.backward(start, end)
-            return
-        for i in range(start, end - 1, -1):
-            _call(self._before_backward, i)
-            self.engine.backward(i, i)
-            _call(self._after_backward, i)
+        self._passes.backward(start, end)
+
+    def train_forward(self) -> float:
+        """The forward of a solver's own iteration; see `Passes`."""
+        return self._passes.train_forward()
+
+    def train_backward(self) -> None:
+        """And its backward."""
+        self._passes.train_backward()
 
     def before_forward(self, run: Callback) -> None:
         """Call `run` with a layer's number before its forward, in every pass."""
-        self._before_forward.append(run)
+        self._passes.before_forward.append(run)
 
     def after_forward(self, run: Callback) -> None:
         """The same after its forward."""
-        self._after_forward.append(run)
+        self._passes.after_forward.append(run)
 
     def before_backward(self, run: Callback) -> None:
         """The same before its backward."""
-        self._before_backward.append(run)
+        self._passes.before_backward.append(run)
 
     def after_backward(self, run: Callback) -> None:
         """The same after its backward."""
-        self._after_backward.append(run)
+        self._passes.after_backward.append(run)
 
     def forward_all(self, blobs: Sequence[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         """Run any number of items through the net, in its batches; the last is filled up with zeros.
 
         kwargs  for each input an array of all items; returns for each output, and each of `blobs`, that of all
         """
-        found: dict[str, list[Any]] = {}
-        for batch in self._batch(kwargs):
-            _append(found, self.forward(blobs=blobs, **batch))
-        return _joined(found, len(next(iter(kwargs.values()))))
+        found = Gathered()
+        for batch in in_batches(kwargs, self._batch_size):
+            found.add(self.forward(blobs=blobs, **batch))
+        return found.joined(len(next(iter(kwargs.values()))))
 
     def forward_backward_all(
         self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **kwargs: Any
@@ -305,33 +199,23 @@ class Net:
 
         kwargs  arrays for the inputs, and diffs for the outputs; returns blobs and diffs
         """
-        found: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
-        for batch in self._batch(kwargs):
+        found, found_diffs = Gathered(), Gathered()
+        for batch in in_batches(kwargs, self._batch_size):
             given = {name: array for name, array in batch.items() if name in self.inputs}
-            _append(found[0], self.forward(blobs=blobs, **given))
+            found.add(self.forward(blobs=blobs, **given))
             given = {name: array for name, array in batch.items() if name in self.outputs}
-            _append(found[1], self.backward(diffs=diffs, **given))
+            found_diffs.add(self.backward(diffs=diffs, **given))
         count = len(next(iter(kwargs.values())))
-        return _joined(found[0], count), _joined(found[1], count)
+        return found.joined(count), found_diffs.joined(count)
 
-    def _batch(self, arrays: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The arrays' items in batches of the net's size, the last filled up with zeros."""
-        counts = {len(array) for array in arrays.values()}
-        if len(counts) != 1:
-            raise ValueError(f"takes arrays of one length for all names, got {sorted(counts) or 'none'}")
-        size = next(iter(self.blobs.values())).shape[0]
-        (count,) = counts
-        for start in range(0, count, size):
-            batch = {}
-            for name, array in arrays.items():
-                items = np.asarray(array[start : start + size])
-                missing = size - len(items)
-                batch[name] = np.concatenate([items, np.zeros((missing, *items.shape[1:]))]) if missing else items
-            yield batch
+    @property
+    def _batch_size(self) -> int:
+        return next(iter(self.engine.blobs.values())).shape[0]
 
     def reshape(self) -> None:
         """Let every layer follow the shapes that the program has given to blobs; `forward` does so by itself."""
-        self.engine.reshape()
+        with self._current():
+            self.engine.reshape()
 
     def set_input_arrays(self, data: Any, labels: Any) -> None:
         """Give the net's MemoryData layer, its first, images (n, C, H, W) and labels (n,), n a multiple of its batch.
@@ -349,43 +233,35 @@ class Net:
 
     def clear_param_diffs(self) -> None:
         """Make the gradients of all parameters zero."""
-        self.engine.clear_diffs()
+        with self._current():
+            self.engine.clear_diffs()
 
     def copy_from(self, weights: str | os.PathLike[str]) -> None:
         """Take the weights of a caffemodel, binary or HDF5, for the layers of the same names.
 
         Raises SnapshotError where shapes differ.
         """
-        self.engine.load(read_weights(os.fspath(weights)))
+        with self._current():
+            self.engine.load(read_weights(os.fspath(weights)))
 
     load_hdf5 = copy_from
 
     def share_with(self, other: Net) -> None:
-        """Look at the other net's parameters from now on, in the layers of the same names."""
+        """Look at the other net's parameters from now on, in the layers of the same names.
+
+        Raises NetcliError where the two compute on different devices.
+        """
         self.engine.share_with(other.engine)
         for net in (self, other):
-            if net._untouched is not None:
-                net._untouched.is_shared = True
+            if net._passes.untouched is not None:
+                net._passes.untouched.is_shared = True
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a binary caffemodel."""
-        self.engine.save(os.fspath(path), hdf5=False)
+        with self._current():
+            self.engine.save(os.fspath(path), hdf5=False)
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Write a caffemodel in HDF5."""
-        self.engine.save(os.fspath(path), hdf5=True)
-
-
-def _call(callbacks: Sequence[Callback], layer: int) -> None:
-    for run in callbacks:
-        run(layer)
-
-
-def _append(found: dict[str, list[Any]], arrays: Mapping[str, Any]) -> None:
-    for name, array in arrays.items():
-        found.setdefault(name, []).append(np.atleast_1d(array).copy())
-
-
-def _joined(found: Mapping[str, list[Any]], count: int) -> dict[str, Any]:
-    """The batches' arrays as one, without what was filled up."""
-    return {name: np.concatenate(arrays)[:count] for name, arrays in found.items()}
+        with self._current():
+            self.engine.save(os.fspath(path), hdf5=True)

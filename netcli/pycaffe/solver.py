@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from netcli.prototxt import find_file, read_solver
+from netcli.pycaffe import mode
 from netcli.pycaffe.log import journal
-from netcli.pycaffe.mode import next_seed
 from netcli.pycaffe.net import Net
 from netcli.snapshots import read_state
 from netcli.training.caffe_log import CaffeLog
@@ -58,15 +58,17 @@ class Solver:
         if self.type:
             self.param.type = self.type
         seed = self.param.random_seed
-        self._session = open_session(
-            document,
-            journal(),
-            ops=ops_of(document, "auto"),
-            seed=seed if seed >= 0 else next_seed(),
-            allow_python=True,
-            keep_blobs=True,
-        )
-        self._session.load([find_file(path, document.lines) for path in split_paths(self.param.weights)])
+        self._device = mode.device()
+        with self._device.current():
+            self._session = open_session(
+                document,
+                journal(),
+                ops=ops_of(document, "auto", device=self._device),
+                seed=seed if seed >= 0 else mode.next_seed(),
+                allow_python=True,
+                keep_blobs=True,
+            )
+            self._session.load([find_file(path, document.lines) for path in split_paths(self.param.weights)])
         self.net = Net.of(self._session.net)
         self.test_nets = [Net.of(net) for net in self._session.tests]
         self._run = self._session.trainer()
@@ -88,26 +90,33 @@ class Solver:
     def step(self, iterations: int) -> None:
         """Train for so many iterations, with the tests and snapshots that fall due, whatever max_iter says."""
         self._run.losses.clear()
-        self._run.step(int(iterations))
+        with self._device.current():
+            self._run.step(int(iterations))
+            float(self._run.loss)  # wrong labels that a card has found are told at the latest here
 
     def solve(self, resume_file: str | os.PathLike[str] | None = None) -> None:
         """Train to max_iter, from a solver state where one is given."""
         if resume_file is not None:
             self.restore(resume_file)
-        self._run.train()
+        with self._device.current():
+            self._run.train()
+            float(self._run.loss)
 
     def apply_update(self) -> None:
         """Let the weights take one step from the gradients there are; counts as an iteration."""
-        self._run.update()
+        with self._device.current():
+            self._run.update()
 
     def snapshot(self) -> None:
         """Write weights and state now, behind snapshot_prefix."""
-        self._snapshots.save(self._run)
+        with self._device.current():
+            self._snapshots.save(self._run)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
         """Go on from a solver state, binary or HDF5, and the weights it names."""
         path = os.fspath(state_file)
-        restore(self._run, read_state(path), path)
+        with self._device.current():
+            restore(self._run, read_state(path), path)
 
     def share_weights(self, net: Net) -> None:
         """Let another net look at this training's weights, as its test nets do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netcli.arrays.device import CPU
 from netcli.net import Net
 
 
@@ -14,10 +15,12 @@ class Untouched:
 
     def __init__(self, engine: Net) -> None:
         self._engine = engine
-        self._filters = [layer.blobs[0] for layer in engine.layers if layer.type == "Convolution"]
+        # On a card biases are kept too, and what a program writes to them is sent when they are looked at.
+        kept = slice(1) if engine.context.device is CPU else slice(None)
+        self._filters = [blob for layer in engine.layers if layer.type == "Convolution" for blob in layer.blobs[kept]]
         self.is_shared = False  # the parameters, with another net
 
     def tell(self) -> None:
         """Let the net keep its filters ready, or not from now on."""
-        shown = any(blob.data_buffer.shown for blob in self._filters)
-        self._engine.keep_parameters(not (shown or self.is_shared))
+        seen = any(blob.data_buffer.is_seen for blob in self._filters)
+        self._engine.keep_parameters(not (seen or self.is_shared))

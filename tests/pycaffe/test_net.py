@@ -13,6 +13,8 @@ from netcli import pycaffe as caffe
 from netcli.errors import NetcliError, SnapshotError
 from pycaffe.nets import CONVNET, DEPLOY, written
 
+pytestmark = pytest.mark.usefixtures("device")  # nets on a card are used as those on the CPU are
+
 
 @pytest.fixture
 def net(tmp_path):
@@ -39,13 +41,13 @@ def convolved(net):
 
 def forwarded(net):
     net.forward()
-    return net.engine.blobs["conv"].data.copy()
+    return net.engine.blobs["conv"].host_data().copy()
 
 
-def test_filters_that_no_program_has_looked_at_are_kept_ready(tmp_path):
+def test_filters_that_no_program_has_looked_at_are_kept_ready(tmp_path, device):
     one, other = (caffe.Net(written(tmp_path, CONVNET), caffe.TEST) for _ in range(2))
     for net in (one, other):
-        net.engine.blobs["data"].data[...] = np.random.default_rng(0).standard_normal((4, 3, 9, 8))
+        net.engine.blobs["data"].set_data(np.random.default_rng(0).standard_normal((4, 3, 9, 8)))
     before, want = forwarded(one), forwarded(other)
     assert one.engine.context.constant
     assert not np.array_equal(before, want)
@@ -53,15 +55,25 @@ def test_filters_that_no_program_has_looked_at_are_kept_ready(tmp_path):
     other.save(str(tmp_path / "other.caffemodel"))
     one.copy_from(str(tmp_path / "other.caffemodel"))
     np.testing.assert_array_equal(forwarded(one), want)
-    # and so is what is written, at once and later on
+    # and so is what is written, at once and later on, on a card after another look
     filters = one.params["conv"][0].data
     np.testing.assert_allclose(forwarded(one), want, rtol=1e-5, atol=1e-6)
     assert not one.engine.context.constant
     for _ in range(2):
+        if device == "gpu":
+            assert one.params["conv"][0].data is filters
         filters *= 2
         assert not np.allclose(forwarded(one), want, rtol=1e-3)
         want = forwarded(one)
         np.testing.assert_allclose(one.blobs["conv"].data, convolved(one), rtol=1e-4, atol=1e-4)
+
+
+def test_biases_that_a_program_has_written_are_followed(tmp_path):
+    net = caffe.Net(written(tmp_path, CONVNET), caffe.TEST)
+    assert not forwarded(net).any()
+    for bias in (1, 2):
+        net.params["conv"][1].data[...] = bias
+        assert (forwarded(net) == bias).all()
 
 
 @pytest.mark.parametrize("looked_at", [0, 1])
@@ -69,7 +81,7 @@ def test_filters_that_two_nets_share_are_followed_in_both(tmp_path, looked_at):
     nets = [caffe.Net(written(tmp_path, CONVNET), caffe.TEST) for _ in range(2)]
     nets[1].share_with(nets[0])
     for net in nets:
-        net.engine.blobs["data"].data[...] = np.random.default_rng(0).standard_normal((4, 3, 9, 8))
+        net.engine.blobs["data"].set_data(np.random.default_rng(0).standard_normal((4, 3, 9, 8)))
         net.forward()
     other = caffe.Net(written(tmp_path, CONVNET), caffe.TEST)
     other.save(str(tmp_path / "other.caffemodel"))
@@ -307,12 +319,14 @@ def test_backward_from_the_middle_returns_the_bottoms_diffs(net):
     np.testing.assert_allclose(out["pool"].reshape(4, -1), dy @ net.params["ip"][0].data, rtol=1e-4, atol=1e-5)
 
 
-def test_a_gradient_that_is_held_is_cleared_at_once(net):
+def test_a_gradient_that_is_held_is_cleared(net, device):
     net.forward()
     net.backward()
     held = net.params["conv"][0].diff
     assert held.any()
     net.clear_param_diffs()
+    if device == "gpu":  # at the next look
+        assert net.params["conv"][0].diff is held
     assert not held.any()
 
 
@@ -458,6 +472,7 @@ def test_a_blob_in_the_middle_takes_another_batch_and_the_net_runs_from_there(ne
     np.testing.assert_allclose(net.blobs["ip"].data, x.reshape(7, -1) @ w.T + b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("device", ["cpu"], indirect=True)  # that of another process
 def test_the_first_nets_of_a_process_may_be_made_in_several_threads(tmp_path):
     text = CONVNET + 'layer { name: "drop" type: "Dropout" bottom: "ip" top: "drop" }'
     program = f"""

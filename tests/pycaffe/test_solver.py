@@ -9,6 +9,8 @@ from netcli import pycaffe as caffe
 from netcli.errors import NetcliError
 from training.project import weights_of
 
+pytestmark = pytest.mark.usefixtures("device")  # solvers on a card are used as those on the CPU are
+
 
 @pytest.fixture(autouse=True)
 def quiet():
@@ -133,8 +135,8 @@ def test_a_training_restored_goes_on_to_the_same_numbers(project, solver):
 
 def test_callbacks_come_around_each_iterations_gradients(solver):
     seen = []
-    gradient = solver.net.params["ip2"][0].diff
-    solver.add_callback(lambda: seen.append(gradient.any()), lambda: seen.append(gradient.any()))
+    gradient = solver.net.params["ip2"][0]
+    solver.add_callback(lambda: seen.append(gradient.diff.any()), lambda: seen.append(gradient.diff.any()))
     solver.net.before_forward(lambda layer: seen.append(layer))
     solver.step(2)
     layers = list(range(len(solver.net.layers)))
