@@ -16,13 +16,15 @@ import numpy as np
 from netcli.arrays.layout import size_text
 from netcli.arrays.threads import set_threads
 from netcli.cli.image_net import Preprocessing, preprocessing_options, read_npy
-from netcli.cli.options import no_gpu_option, python_option, threads_option
+from netcli.cli.options import gpu_option, python_option, threads_option
 from netcli.cli.ranking import best, check_labels, read_labels, tell
 from netcli.errors import DataError, Place
 from netcli.pycaffe.classifier import Classifier
 from netcli.pycaffe.images import load_image
+from netcli.pycaffe.mode import building_on
 from netcli.snapshots import atomic_write, check_writable
 from netcli.sources.image_file import image_size
+from netcli.training.cards import device_of
 from netcli.training.weights import load_all_weights, split_paths
 
 SMALL = 0.25  # of an image's area: ten crops of less leave a part of it out
@@ -59,7 +61,7 @@ def _dims(ctx: click.Context, param: click.Parameter, text: str) -> tuple[int, i
 @click.option("--labels", metavar="FILE", help="The classes' names, one a line.")
 @click.option("--top", type=click.IntRange(min=0), default=5, show_default=True, help="Classes told for each image.")
 @threads_option
-@no_gpu_option
+@gpu_option
 @python_option
 def command(
     net: str,
@@ -73,6 +75,7 @@ def command(
     labels: str | None,
     top: int,
     threads: int | None,
+    gpu: int | None,
     allow_python: bool,
 ) -> None:
     """Write the scores of each image of INPUT by NET, a net with an Input layer (a "deploy" prototxt), to OUTPUT.
@@ -86,11 +89,13 @@ def command(
     if threads is not None:
         set_threads(threads)
     output_file = output_file if output_file.endswith(".npy") else f"{output_file}.npy"
+    device = device_of(None, gpu).device
     names = read_labels(labels)
     check_writable(output_file)
     given, channels = preprocessing.arguments(net, "classify", allow_python)
     images = _Images(input_file, extension, channels)
-    classifier = Classifier(net, None, image_dims, **given)
+    with building_on(device):
+        classifier = Classifier(net, None, image_dims, **given)
     _tell_of_small_crops(classifier)
     check_labels(names, labels, math.prod(classifier.engine.blobs[classifier.engine.outputs[0]].shape[1:]))
     load_all_weights(classifier.engine, split_paths(weights))

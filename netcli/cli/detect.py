@@ -14,12 +14,14 @@ from netcli.arrays import hdf5
 from netcli.arrays.layout import size_text
 from netcli.arrays.threads import set_threads
 from netcli.cli.image_net import Preprocessing, preprocessing_options
-from netcli.cli.options import no_gpu_option, python_option, threads_option
+from netcli.cli.options import gpu_option, python_option, threads_option
 from netcli.errors import DataError, NetcliError, Place
 from netcli.pycaffe.detector import Detector
+from netcli.pycaffe.mode import building_on
 from netcli.pycaffe.window_files import read_windows, write_csv, write_hdf5
 from netcli.snapshots import check_writable
 from netcli.sources.image_file import image_size
+from netcli.training.cards import device_of
 from netcli.training.weights import load_all_weights, split_paths
 
 WRITERS = {".csv": write_csv, ".h5": write_hdf5, ".hdf5": write_hdf5}
@@ -41,7 +43,7 @@ CROP_MODES = ("list", "selective_search")
     help="Pixels of the net's input, on each side, for what is around a window.",
 )
 @threads_option
-@no_gpu_option
+@gpu_option
 @python_option
 def command(
     net: str,
@@ -52,6 +54,7 @@ def command(
     preprocessing: Preprocessing,
     context_pad: int,
     threads: int | None,
+    gpu: int | None,
     allow_python: bool,
 ) -> None:
     """Write what NET, a net with an Input layer (a "deploy" prototxt), says of windows in images to OUTPUT.
@@ -65,6 +68,7 @@ def command(
     """
     if threads is not None:
         set_threads(threads)
+    device = device_of(None, gpu).device
     write = WRITERS.get(os.path.splitext(output_file)[1].lower())
     if write is None:
         raise NetcliError(f"{output_file}: what is found is written to a file {', '.join(WRITERS)}")
@@ -80,7 +84,8 @@ def command(
         run: Callable[[Detector], Any] = partial(Detector.detect_windows, images_windows=_windows(input_file))
     else:
         run = partial(Detector.detect_selective_search, image_fnames=_names(input_file))
-    detector = Detector(net, None, context_pad=context_pad, **given)
+    with building_on(device):
+        detector = Detector(net, None, context_pad=context_pad, **given)
     load_all_weights(detector.engine, split_paths(weights))
     detections = run(detector)
     if not detections:

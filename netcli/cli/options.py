@@ -11,7 +11,6 @@ import click
 
 from netcli.arrays.threads import set_data_threads
 from netcli.augment.views import Views
-from netcli.errors import NetcliError
 
 
 def _stages(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, ...]:  # noqa: ARG001
@@ -22,11 +21,6 @@ def _card(ctx: click.Context, param: click.Parameter, text: str | None) -> int |
     if text is None or re.fullmatch(r"\d{1,4}", text):
         return None if text is None else int(text)
     raise click.BadParameter(f"{text!r} is not the number of one card, such as 0; several can't share a net yet")
-
-
-def _no_gpu(ctx: click.Context, param: click.Parameter, value: str | None) -> None:  # noqa: ARG001
-    if value is not None:
-        raise NetcliError("this command runs on the CPU alone yet; leave --gpu out")
 
 
 def _with_caffe(ctx: click.Context, param: click.Parameter, allowed: bool) -> bool:  # noqa: ARG001
@@ -108,7 +102,6 @@ data_threads_option = click.option(
 gpu_option = click.option(
     "--gpu", metavar="ID", callback=_card, help="The card that computes, from 0.  Default: the solver's, or the CPU."
 )
-no_gpu_option = click.option("--gpu", metavar="ID", expose_value=False, callback=_no_gpu, help="Not there yet.")
 python_option = click.option(
     "--allow-python", is_flag=True, callback=_with_caffe, help="Let Python layers of the net run their code."
 )

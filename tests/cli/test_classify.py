@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arrays.emulated.no_card import NO_CARD
 from netcli.pycaffe import io
 from netcli.pycaffe.classifier import Classifier
 from netcli.snapshots import write_blob
@@ -207,7 +208,7 @@ def test_wrong(files, netcli, tmp_path):
         ([*given, "--labels", few], f"netcli: {few}: has names for 2 classes, and the net tells 6 apart"),
         ([two, *given[1:]], f"netcli: {two}: classify wants a net with one input of images (N, C, H, W), "),
         ([silent, *given[1:]], f"netcli: {silent}: the net has no output"),
-        ([*given, "--gpu", "0"], "netcli: this command runs on the CPU alone yet; leave --gpu out"),
+        ([*given, "--gpu", "0"], f"netcli: {NO_CARD}"),
         ([*given[:3], "--weights", "none", *DIMS], "netcli: none: there is no such"),
     ]:
         status, _, err = netcli("classify", *arguments)

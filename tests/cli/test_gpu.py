@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from arrays.emulated.card import EmulatedCard
 from netcli.errors import NetcliError
 from netcli.snapshots import read_state, read_weights
+from pycaffe.image_nets import ImageNet
 from training.project import Project
 
 DEPLOY = """
@@ -38,6 +40,15 @@ def card(monkeypatch):
 
     monkeypatch.setattr("netcli.training.cards.Card", found)
     return card
+
+
+@pytest.fixture
+def launches(card, monkeypatch):
+    """The matrix products of the card."""
+    seen = []
+    own = card.gemm
+    monkeypatch.setattr(card, "gemm", lambda *given, **how: seen.append(1) or own(*given, **how))
+    return seen
 
 
 def weights_of(path):
@@ -113,3 +124,58 @@ def test_other_commands(project, netcli, card):
     assert (status, "ip1" in out) == (0, True)
     assert netcli("summary", project.net, "--gpu", "0")[0] == 0
     assert netcli("test", project.net, "--weights", weights, "--gpu", "1")[0] == 2
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = ImageNet(tmp_path, batch=3, spread=1e-3)
+    pixels = np.random.default_rng(2).integers(0, 256, (12, 11, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "windows.csv").write_text("filename,ymin,xmin,ymax,xmax\na.png,1,2,9,10\na.png,0,0,12,11\n")
+    return files
+
+
+def test_classify_and_detect(images, netcli, card, launches):
+    given = ["classify", images.net, "a.png", "out.npy", "--weights", images.weights, "--images-dim", "12,11"]
+    found = []
+    for more in ([], ["--gpu", "0"]):
+        assert netcli(*given, *more)[0] == 0
+        found.append(np.load("out.npy"))
+        assert bool(launches) == bool(more)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+    assert netcli(*given, "--gpu", "1")[0] == 2
+    assert netcli(*given)[0] == 0  # the next command is the CPU's again
+    given = ["detect", images.net, "windows.csv", "out.csv", "--weights", images.weights, "--context-pad", "1"]
+    found = []
+    launches.clear()
+    for more in ([], ["--gpu", "0"]):
+        assert netcli(*given, *more)[0] == 0
+        found.append(np.loadtxt("out.csv", delimiter=",", skiprows=1, usecols=range(5, 11)))
+        assert bool(launches) == bool(more)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_the_old_scripts_let_a_card_compute(images, netcli, card, launches, monkeypatch):
+    given = [
+        "--model_def",
+        images.net,
+        "--pretrained_model",
+        images.weights,
+        "--mean_file",
+        "",
+        "--images_dim",
+        "12,11",
+    ]
+    assert netcli("caffe", "classify", "a.png", "out.npy", *given, "--gpu")[0] == 0
+    assert launches
+    launches.clear()
+
+    def none(number):
+        raise NetcliError("there is no card")
+
+    monkeypatch.setattr("netcli.training.cards.Card", none)
+    status, _, err = netcli("caffe", "classify", "a.png", "out.npy", *given, "--gpu")
+    assert status == 0
+    assert "--gpu: there is no card; the CPU computes" in err
+    assert not launches

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ import click
 
 from netcli.cli.caffe_tools.gflags import Flag, Parsed
 from netcli.training.journal import Journal
-
-_log = logging.getLogger("netcli")
 
 
 @dataclass(frozen=True)
@@ -42,11 +39,6 @@ class Program:
     most: int
     flags: tuple[Flag, ...] = ()
     logs_to_stderr: bool = True
-
-
-def warn_of_gpu(what: str) -> None:
-    """Say that what asks for a GPU is computed on the CPU."""
-    _log.warning("%s: this program runs on the CPU alone yet", what)
 
 
 def run_ours(command: click.Command, arguments: Sequence[str]) -> list[str]:

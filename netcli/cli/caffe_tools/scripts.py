@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import click
 
-from netcli.cli.caffe_tools.call import warn_of_gpu
+from netcli.arrays.cuda.device import CudaDevice
+from netcli.training.cards import card_or_cpu
 
 _log = logging.getLogger("netcli")
 
@@ -52,7 +53,7 @@ _MODELS = "../models/bvlc_reference_caffenet/"
 _IMAGE_OPTIONS = (
     Option("model_def", "NET", "The net's prototxt.", beside=_MODELS + "deploy.prototxt"),
     Option("pretrained_model", "--weights", "Its caffemodel.", beside=_MODELS + "bvlc_reference_caffenet.caffemodel"),
-    Option("gpu", "", "Not there yet: the CPU computes.", switch=True),
+    Option("gpu", "--gpu", "Let the first card compute.", switch=True),
     Option(
         "mean_file", "--mean-file", "The mean to take off; '' for none.", beside="caffe/imagenet/ilsvrc_2012_mean.npy"
     ),
@@ -135,8 +136,8 @@ def run(name: str, arguments: Sequence[str], folder: str) -> int:
     for option in script.options:
         value = given[option.name]
         if option.name == "gpu":
-            if value:
-                warn_of_gpu("--gpu")
+            card = card_or_cpu("--gpu", [0]) if value else None
+            ours += [f"--gpu={card.number}"] if isinstance(card, CudaDevice) else []
         elif option.switch:
             ours += [option.now] if value and option.now else []
         else:
