@@ -16,8 +16,8 @@ import simplejpeg
 from netcli.arrays import random
 from netcli.arrays.layout import Shape
 from netcli.augment.draws import happens, uniform
-from netcli.augment.steps import BLOCK, Step, check_bounds
-from netcli.errors import NetcliError, ShapeError
+from netcli.augment.steps import BLOCK, Step, check_bounds, check_order
+from netcli.errors import ShapeError
 
 ATTEMPTS = 8  # to find a rectangle that fits into the image
 
@@ -32,12 +32,7 @@ def artefact_steps(param: Any) -> Iterator[Step]:
 
 def _jpeg(param: Any) -> Step:
     field = "transform_param.jpeg_param"
-    if not 1 <= param.min_quality <= param.max_quality <= 100:
-        raise NetcliError(
-            f"min_quality {param.min_quality} must be at least 1 and at most max_quality {param.max_quality}, "
-            "that at most 100",
-            field=f"{field}.min_quality",
-        )
+    check_order(param, field, "min_quality", "max_quality", 1, 100)
     check_bounds(param, field, prob=(0, 1))
 
     def quality(words: Any) -> int | None:
@@ -70,12 +65,7 @@ def _jpeg(param: Any) -> Step:
 def _erase(param: Any) -> Step:
     check_bounds(param, "transform_param", erase_ratio=(0, 1), scale_max=(0, 1))
     for name, least in (("scale", 0.0), ("aspect", 1e-3)):
-        low, high = getattr(param, f"{name}_min"), getattr(param, f"{name}_max")
-        if not least <= low <= high:
-            raise NetcliError(
-                f"{name}_min {low:g} must be at least {least:g} and at most {name}_max {high:g}",
-                field=f"transform_param.{name}_min",
-            )
+        check_order(param, "transform_param", f"{name}_min", f"{name}_max", least)
 
     def rectangle(words: Any, height: int, width: int) -> tuple[slice, slice] | None:
         if not happens(words[0], param.erase_ratio):

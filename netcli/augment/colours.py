@@ -19,7 +19,7 @@ import numpy as np
 from netcli.arrays import pixels
 from netcli.augment.draws import happens, normals, order, uniform
 from netcli.augment.statistics import IMAGENET_AXES, IMAGENET_STD, read_color_statistics
-from netcli.augment.steps import Step, check_bounds
+from netcli.augment.steps import Step, check_bounds, check_order
 from netcli.errors import NetcliError
 
 Change = tuple[str, Callable[[Any], Any]]  # in words, and what it makes of an image
@@ -73,12 +73,8 @@ def _check_distortion(param: Any) -> None:
     bounds = dict.fromkeys(chances, (0, 1))
     check_bounds(param, field, **bounds, brightness_delta=(0, 255), hue_delta=(0, 180))
     for name in ("contrast", "saturation"):
-        low, high = getattr(param, f"{name}_lower"), getattr(param, f"{name}_upper")
-        if getattr(param, f"{name}_prob") > 0 and not 0 <= low <= high:
-            raise NetcliError(
-                f"{name}_lower {low:g} must be at least 0 and at most {name}_upper {high:g}",
-                field=f"{field}.{name}_lower",
-            )
+        if getattr(param, f"{name}_prob") > 0:
+            check_order(param, field, f"{name}_lower", f"{name}_upper", 0)
 
 
 def _distortions(param: Any) -> Callable[[Any], Iterator[Change]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -37,3 +38,13 @@ def check_bounds(param: Any, field: str, **bounds: tuple[float, float]) -> None:
         value = getattr(param, name)
         if not least <= value <= greatest:  # what is not a number is not
             raise NetcliError(f"{name} {value:g} must be in {least:g} .. {greatest:g}", field=f"{field}.{name}")
+
+
+def check_order(param: Any, field: str, low: str, high: str, least: float, greatest: float = math.inf) -> None:
+    """Raise NetcliError unless two numbers of a message, which is at `field`, are least <= low <= high <= greatest."""
+    first, second = getattr(param, low), getattr(param, high)
+    if not least <= first <= second <= greatest:
+        bound = "" if greatest == math.inf else f", that at most {greatest:g}"
+        raise NetcliError(
+            f"{low} {first:g} must be at least {least:g} and at most {high} {second:g}{bound}", field=f"{field}.{low}"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from netcli.arrays import pixels
 from netcli.arrays.layout import Shape
 from netcli.augment.draws import happens, uniform
-from netcli.augment.steps import Step, check_bounds
+from netcli.augment.steps import Step, check_bounds, check_order
 from netcli.errors import NetcliError, ShapeError
 
 
@@ -99,12 +99,7 @@ def inverse_map(turn: float, shear: float, zoom: float, right: float, down: floa
 
 def _blur(param: Any) -> Step:
     field = "transform_param.blur_param"
-    if not 0 <= param.min_sigma <= param.max_sigma <= 100:
-        raise NetcliError(
-            f"min_sigma {param.min_sigma:g} must be at least 0 and at most max_sigma {param.max_sigma:g}, "
-            "that at most 100",
-            field=f"{field}.min_sigma",
-        )
+    check_order(param, field, "min_sigma", "max_sigma", 0, 100)
     check_bounds(param, field, prob=(0, 1))
 
     def sigma(words: Any) -> float:

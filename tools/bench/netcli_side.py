@@ -20,9 +20,9 @@ from netcli.arrays.ops import Ops
 from netcli.arrays.threads import set_threads
 from netcli.net import Net
 from netcli.prototxt import to_text
-from netcli.solvers import make_solver
 from tools.bench.cases import CASES, Case
 from tools.bench.documents import flop, layers, net_document, phase, solver_document
+from tools.bench.training import training_step
 from tools.bench.turns import Step, serve
 
 
@@ -37,18 +37,7 @@ def direct(case: Case, work: str, engine: str = "auto", precision: str = "f32") 
     if work != "train":
         return net.forward, facts(net, work)
     net.blobs["label"].data[...] = y
-    solver = make_solver(solver_document(case), net.learnable)
-    iteration = 0
-
-    def step() -> None:
-        nonlocal iteration
-        net.clear_diffs()
-        net.forward()
-        net.backward()
-        solver.update(iteration)
-        iteration += 1
-
-    return step, facts(net, work)
+    return training_step(net, case), facts(net, work)
 
 
 def by_program(case: Case, work: str) -> tuple[Step, dict[str, Any]]:

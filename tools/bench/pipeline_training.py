@@ -10,10 +10,9 @@ from typing import Any
 
 from netcli.layers.base import TRAIN
 from netcli.net import Net
-from netcli.prototxt import parse, schema
-from netcli.solvers import make_solver
 from tools.bench.cases import CASES
-from tools.bench.documents import net_document, solver_document
+from tools.bench.documents import net_document
+from tools.bench.training import read_from, training_step
 from tools.bench.turns import Step, serve
 
 TRANSFORM = "crop_size: 227 mirror: true mean_value: 104 mean_value: 117 mean_value: 123 scale: 0.017 pca_jitter { }"
@@ -24,28 +23,12 @@ def prepare(kind: str, source: str) -> tuple[Step, dict[str, Any]]:
     document = net_document(case, "train")
     x, y = case.batch_of("train")
     if kind == "database":
-        layer = next(layer for layer in document.message.layer if layer.type == "Input")
-        layer.type = "Data"
-        layer.ClearField("input_param")
-        layer.transform_param.CopyFrom(parse(TRANSFORM, schema.TransformationParameter).message)
-        layer.data_param.source, layer.data_param.batch_size = source, len(x)
-        layer.data_param.backend = layer.data_param.LMDB
+        read_from(document, source, len(x), TRANSFORM)
     net = Net(document, TRAIN, seed=1)
     if kind == "memory":
         net.blobs["data"].data[...] = x
         net.blobs["label"].data[...] = y
-    solver = make_solver(solver_document(case), net.learnable)
-    iteration = 0
-
-    def step() -> None:
-        nonlocal iteration
-        net.clear_diffs()
-        net.forward()
-        net.backward()
-        solver.update(iteration)
-        iteration += 1
-
-    return step, {"versions": net.context.ops.library()}
+    return training_step(net, case), {"versions": net.context.ops.library()}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn import descriptors
-from netcli.arrays.onednn.descriptors import Operation, accept, fast, plain
+from netcli.arrays.onednn.descriptors import Attributes, Operation, accept, fast, plain
 from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
 from netcli.arrays.unsupported import Unsupported
 
@@ -38,7 +38,9 @@ class Activation(TwoPrograms):
             # oneDNN's relu makes 0 of what is not a number, and hides a net that has gone astray; x * (x > 0)
             # keeps it, in the same time.
             self._zero: Any = np.zeros(1, np.float32)
-            self._forward = fast(Operation("binary", dnnl.BINARY_GT, flat, plain((1,)), flat, times=flat))
+            self._forward = fast(
+                Operation("binary", dnnl.BINARY_GT, flat, plain((1,)), flat, attributes=Attributes(times=flat))
+            )
         else:
             self._zero = None
             self._forward = fast(Operation("eltwise_forward", dnnl.FORWARD_TRAINING, forward, flat, flat, *parameters))

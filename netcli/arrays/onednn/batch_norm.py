@@ -10,8 +10,8 @@ import numpy as np
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast, plain
-from netcli.arrays.onednn.memory import Kept
-from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
+from netcli.arrays.onednn.program import Program, TwoPrograms
+from netcli.arrays.onednn.workspace import Workspace
 from netcli.arrays.unsupported import Unsupported
 
 
@@ -37,12 +37,8 @@ class BatchNorm(TwoPrograms):
         wanted = dnnl.BACKWARD if affine else dnnl.BACKWARD_DATA
         arrays = (self.x, self.x, self.x)
         self._backward = fast(Operation("batch_normalization_backward", wanted, *arrays, eps, flags, by_batch))
-        workspace = self._forward.desc(dnnl.ARG_WORKSPACE) if relu else None  # where y was above 0
-        self._kept = None if workspace is None else (Kept(workspace.size), workspace)
+        self._workspace = Workspace(self._forward)  # with relu, where y was above 0
         self._forward_program = self._make_forward()
-
-    def _workspace(self, program: Program) -> dict[int, Memory]:
-        return {} if self._kept is None else {dnnl.ARG_WORKSPACE: program.kept(*self._kept)}
 
     def _make_forward(self) -> Program:
         program = Program()
@@ -51,7 +47,7 @@ class BatchNorm(TwoPrograms):
         statistics = {number: declare(self.c) for number in (dnnl.ARG_MEAN, dnnl.ARG_VARIANCE)}
         if self.affine:
             inputs |= {number: program.port(self.c) for number in (dnnl.ARG_SCALE, dnnl.ARG_SHIFT)}
-        outputs = {dnnl.ARG_DST: program.output(self.x), **self._workspace(program)}
+        outputs = {dnnl.ARG_DST: program.output(self.x), **self._workspace.argument(program)}
         if self.reads_statistics:
             program.execute(self._forward, {**inputs, **statistics}, outputs)
         else:
@@ -67,7 +63,7 @@ class BatchNorm(TwoPrograms):
         if self.affine:
             inputs[dnnl.ARG_SCALE] = program.port(self.c)
             outputs |= {number: program.output(self.c) for number in (dnnl.ARG_DIFF_SCALE, dnnl.ARG_DIFF_SHIFT)}
-        program.execute(self._backward, {**inputs, **self._workspace(program)}, outputs)
+        program.execute(self._backward, {**inputs, **self._workspace.argument(program)}, outputs)
         return program
 
     def forward(self, x: Any, mean: Any, var: Any, s: Any, b: Any, y: Any) -> None:

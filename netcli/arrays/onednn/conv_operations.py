@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 from netcli.arrays.layout import Shape, count_of, size_text
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Layout, Operation, accept, activation, fastest, free, operands, plain
+from netcli.arrays.onednn.descriptors import (
+    Attributes,
+    Layout,
+    Operation,
+    accept,
+    activation,
+    fastest,
+    free,
+    operands,
+    plain,
+)
 from netcli.arrays.onednn.program import ITEMSIZE
 
 LARGE_IMAGE = 48 * 48  # pixels; see Note [Blocked gradients]
@@ -102,7 +112,9 @@ class ConvOperations:
         args = (dnnl.FORWARD_TRAINING, dnnl.CONVOLUTION_DIRECT, *arrays, *self.window)
         relu, add, affine, prelu = self.after
         beside, plus = self.of_channels if affine else None, [layout(self.y_shape)] * add
-        return Operation("convolution_forward", *args, affine=beside, plus=plus, relu=relu, prelu=prelu)
+        return Operation(
+            "convolution_forward", *args, attributes=Attributes(affine=beside, plus=plus, relu=relu, prelu=prelu)
+        )
 
     def backward_data(self, layout: Layout) -> Operation:
         of_w, of_y = free(self.grouped, self.operands), layout(self.y_shape, self.operands)

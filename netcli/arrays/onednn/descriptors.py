@@ -132,24 +132,14 @@ class Operation:
     kind: of the primitive, such as "convolution_forward".
     args: after the engine and before the attributes, in the order of the C function; a Desc or another
         Operation (the hint of a backward one) stands for its address, a tuple for dims, a list of Descs for theirs.
-    add, times, relu, affine, plus, prelu: see Attributes.
+    attributes: what is done to its results; None: nothing.
     after: numbers of the arrays that these take.
     Raises Unsupported where oneDNN has no implementation.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        *args: Any,
-        add: bool = False,
-        times: Desc | None = None,
-        relu: float | None = None,
-        affine: Desc | None = None,
-        plus: Sequence[Desc] = (),
-        prelu: bool = False,
-    ) -> None:
+    def __init__(self, kind: str, *args: Any, attributes: Attributes | None = None) -> None:
         lib = library()
-        attributes = Attributes(add, times, relu, affine, plus, prelu)
+        attributes = attributes or Attributes()
         self.after = attributes.arguments
         # reorder alone names an engine for each side
         head = () if kind == "reorder" else (lib.engine,)

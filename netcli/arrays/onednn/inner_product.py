@@ -16,7 +16,17 @@ from typing import Any
 
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Desc, Operation, accept, activation, fast, in_order, operands, plain
+from netcli.arrays.onednn.descriptors import (
+    Attributes,
+    Desc,
+    Operation,
+    accept,
+    activation,
+    fast,
+    in_order,
+    operands,
+    plain,
+)
 from netcli.arrays.onednn.program import Memory, Program
 from netcli.arrays.onednn.weights_gradient import WeightsGradient
 from netcli.arrays.work_space import Calls, WorkSpace
@@ -116,11 +126,11 @@ class InnerProduct:
 
 def _product(x: Desc, w_swapped: Desc, b: Desc | None, y: Desc, rows: int, relu: float | None) -> Operation:
     """Forward's matrix product; of few rows by GEMM, where oneDNN has it."""
-    product = Operation("matmul", x, w_swapped, b, y, relu=relu)
+    product = Operation("matmul", x, w_swapped, b, y, attributes=Attributes(relu=relu))
     for each in product.implementations() if rows <= FEW else ():
         if each.implementation.startswith("gemm"):
             return each
-    return fast(Operation("matmul", x, w_swapped, b, y, relu=relu))
+    return fast(Operation("matmul", x, w_swapped, b, y, attributes=Attributes(relu=relu)))
 
 
 def _matrix(program: Program, shape: Shape, matrix: Desc) -> Memory:

@@ -12,8 +12,8 @@ from typing import Any
 from netcli.arrays.layout import Shape
 from netcli.arrays.onednn import constants as dnnl
 from netcli.arrays.onednn.descriptors import Operation, accept, activation, fast
-from netcli.arrays.onednn.memory import Kept
-from netcli.arrays.onednn.program import Memory, Program, TwoPrograms
+from netcli.arrays.onednn.program import Program, TwoPrograms
+from netcli.arrays.onednn.workspace import Workspace
 from netcli.arrays.unsupported import Unsupported
 
 
@@ -50,26 +50,22 @@ class Pool(TwoPrograms):
         self._forward = fast(Operation("pooling_forward", purpose, algorithm, x, y, *window))
         if gradients:
             self._backward = fast(Operation("pooling_backward", algorithm, x, y, *window, self._forward))
-        workspace = self._forward.desc(dnnl.ARG_WORKSPACE)  # where each maximum was
-        self._kept = None if workspace is None else (Kept(workspace.size), workspace)
+        self._workspace = Workspace(self._forward)  # where each maximum was
         self._forward_program = self._make_forward()
 
     # -- programs
 
-    def _workspace(self, program: Program) -> dict[int, Memory]:
-        return {} if self._kept is None else {dnnl.ARG_WORKSPACE: program.kept(*self._kept)}
-
     def _make_forward(self) -> Program:
         program = Program()
         x, y = program.port(activation(self.x_shape)), program.output(activation(self.y_shape))
-        program.execute(self._forward, {dnnl.ARG_SRC: x}, {dnnl.ARG_DST: y, **self._workspace(program)})
+        program.execute(self._forward, {dnnl.ARG_SRC: x}, {dnnl.ARG_DST: y, **self._workspace.argument(program)})
         return program
 
     @cached_property
     def _backward_program(self) -> Program:
         program = Program()
         dy, dx = program.port(activation(self.y_shape)), program.output(activation(self.x_shape))
-        inputs = {dnnl.ARG_DIFF_DST: dy, **self._workspace(program)}
+        inputs = {dnnl.ARG_DIFF_DST: dy, **self._workspace.argument(program)}
         program.execute(self._backward, inputs, {dnnl.ARG_DIFF_SRC: dx})
         return program
 

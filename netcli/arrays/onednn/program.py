@@ -20,7 +20,7 @@ import numpy as np
 from netcli.arrays.device import CPU
 from netcli.arrays.layout import Shape, count_of
 from netcli.arrays.onednn import constants as dnnl
-from netcli.arrays.onednn.descriptors import Desc, Operation, strided
+from netcli.arrays.onednn.descriptors import Attributes, Desc, Operation, strided
 from netcli.arrays.onednn.library import OneDNNError, library
 from netcli.arrays.onednn.memory import Kept, Scratch, address_of, aligned, scratch
 from netcli.arrays.onednn.signatures import ExecArg
@@ -156,7 +156,7 @@ class Program:
     def reorder(self, source: Memory, target: Memory, *, add: bool = False) -> None:
         """Copy, or add, from one layout to another."""
         engine = library().engine
-        operation = Operation("reorder", source.desc, engine, target.desc, engine, add=add)
+        operation = Operation("reorder", source.desc, engine, target.desc, engine, attributes=Attributes(add=add))
         self.execute(operation, {dnnl.ARG_SRC: source}, {dnnl.ARG_DST: target})
 
     def execute(

@@ -21,6 +21,17 @@ __device__ __forceinline__ Near near(index_t i, bool across, index_t reach, inde
           -min(w, reach), min(width - 1 - w, reach), channels};
 }
 
+// The sum over the neighbours of an item of what `item` makes of each, line by line.
+template <class Item> __device__ __forceinline__ real sum_near(index_t i, const Near& at, Item item) {
+  real sum = 0;
+  for (index_t o = at.outer_first; o <= at.outer_last; ++o) {
+    real of_line = 0;
+    for (index_t n = at.inner_first; n <= at.inner_last; ++n) of_line += item(i + o * at.outer_step + n * at.inner_step);
+    sum += of_line;
+  }
+  return sum;
+}
+
 // s ** -beta of 1 / s
 __device__ __forceinline__ real power(real inverse, real beta) {
   if (beta != (real)0.75) return pow(inverse, beta);
@@ -33,15 +44,7 @@ extern "C" __global__ void lrn(const real* x, real* y, real* kept, real scale, r
                                index_t reach, index_t height, index_t width, index_t channels, index_t count) {
   ITEMS(i, count) {
     Near at = near(i, across, reach, height, width, channels);
-    real sum = 0;
-    for (index_t o = at.outer_first; o <= at.outer_last; ++o) {
-      real of_line = 0;
-      for (index_t n = at.inner_first; n <= at.inner_last; ++n) {
-        real now = x[i + o * at.outer_step + n * at.inner_step];
-        of_line += now * now;
-      }
-      sum += of_line;
-    }
+    real sum = sum_near(i, at, [=](index_t j) { return x[j] * x[j]; });
     real inverse = 1 / (k + scale * sum);
     if (kept) kept[i] = inverse;
     y[i] = x[i] * power(inverse, beta);
@@ -56,15 +59,7 @@ extern "C" __global__ void lrn_gradient(const real* x, const real* dy, real* dx,
   real factor = 2 * scale * beta;
   ITEMS(i, count) {
     Near at = near(i, across, reach, height, width, channels);
-    real sum = 0;
-    for (index_t o = at.outer_first; o <= at.outer_last; ++o) {
-      real of_line = 0;
-      for (index_t n = at.inner_first; n <= at.inner_last; ++n) {
-        index_t j = i + o * at.outer_step + n * at.inner_step;
-        of_line += dy[j] * x[j] * power(kept[j], beta) * kept[j];
-      }
-      sum += of_line;
-    }
+    real sum = sum_near(i, at, [=](index_t j) { return dy[j] * x[j] * power(kept[j], beta) * kept[j]; });
     dx[i] = dy[i] * power(kept[i], beta) - factor * x[i] * sum;
   }
 }
