@@ -38,6 +38,10 @@ BODIES = {
         "onednn.batch_norm:BatchNorm",
         "plain.batch_norm:BatchNorm",
     ),
+    "moving_statistics": (
+        "cuda.moving_statistics:MovingStatistics",
+        "plain.moving_statistics:MovingStatistics",
+    ),
     "softmax": ("cuda.softmax:Softmax", "compiled.softmax:Softmax", "onednn.softmax:Softmax", "plain.softmax:Softmax"),
     "log_loss": ("cuda.log_loss:LogLoss", "compiled.log_loss:LogLoss", "plain.log_loss:LogLoss"),
     "activation": (

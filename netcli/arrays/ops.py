@@ -195,6 +195,16 @@ class Ops(Engine):
         """
         return self._plan("batch_norm", x_shape, eps, use_global, affine, relu, dtype)
 
+    def moving_statistics(self, channels: int, items: int, fraction: float, dtype: Any = np.float32) -> Any:
+        """mean_sum = mean_sum * fraction + mean, s = s * fraction + 1, and the same of var * items / (items - 1).
+
+        items: of a channel in a batch, at which `var` is the mean square deviation; of one, var is as it is
+        mean, var, mean_sum, var_sum (C,)   s (1,)
+
+        plan.update(mean, var, mean_sum, var_sum, s)
+        """
+        return self._plan("moving_statistics", channels, items, fraction, dtype)
+
     def softmax(self, x_shape: Shape, axis: int, dtype: Any = np.float32) -> Any:
         """y = exp(x - max) / sum(exp(x - max)) along `axis` (>= 0).
 

@@ -50,6 +50,7 @@ PROBES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "lrn (across)": ("lrn", (IMAGES, "across", 5, 1e-4, 0.75, 1.0)),
     "lrn (within)": ("lrn", (IMAGES, "within", 3, 1e-4, 0.75, 1.0)),
     "batch_norm": ("batch_norm", (IMAGES, 1e-5, False)),
+    "moving_statistics": ("moving_statistics", (16, 128, 0.999)),
     "softmax": ("softmax", ((2, 10), 1)),
     "activation (relu)": ("activation", ("relu", IMAGES)),
     "activation (elu)": ("activation", ("elu", IMAGES, 1.0)),

@@ -91,6 +91,8 @@ class BatchNorm(Neuron):
             self.relu is not None,
             self.dtype,
         )
+        items = bottom[0].count // self.channels
+        self.moving = self.ops.moving_statistics(self.channels, items, self.p.moving_average_fraction, self.dtype)
         self.mean, self.var, self._shift = self.xp.zeros((3, self.channels), self.dtype)
         self._dscale, self._dshift = self.xp.zeros((2, self.channels), self.dtype)
 
@@ -101,11 +103,7 @@ class BatchNorm(Neuron):
             self.keep(bottom, top)
         self.plan.forward(bottom[0].data, self.mean, self.var, *self._affine(), top[0].data)
         if not self.use_global:
-            m = bottom[0].count // self.channels
-            mean_sum, var_sum, s = (blob.data for blob in self.blobs)
-            for total, value in ((mean_sum, self.mean), (var_sum, self.var * (m / (m - 1) if m > 1 else 1)), (s, 1)):
-                total *= self.p.moving_average_fraction
-                total += value
+            self.moving.update(self.mean, self.var, *(blob.data for blob in self.blobs))
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
