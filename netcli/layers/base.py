@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from netcli.arrays.varying import Varying
 from netcli.arrays.work_space import Calls
 from netcli.blob import Blob, Buffer
 from netcli.errors import ShapeError
+from netcli.layers.absorbing import Absorbed, Chance
 from netcli.layers.doubts import Doubts
 from netcli.prototxt.files import find_beside
 from netcli.prototxt.fork_fields import refuse_fork_fields
@@ -32,28 +32,6 @@ TRAIN, TEST = 0, 1  # Phase in caffe.proto
 Arity = int | tuple[int, int | None]  # exactly, or at least and at most (None: any number)
 
 LAYERS: dict[str, type[Layer]] = {}
-
-
-class Absorbed(Enum):
-    """How much of the next layer's work a layer does beside its own; see `Layer.absorb`."""
-
-    NOTHING = 0
-    FORWARD = 1  # its backward stays its own, and finds in the top what it would have written there
-    ALL = 2
-
-
-@dataclass(frozen=True)
-class Chance:
-    """Where a layer may absorb the one that reads its only top.
-
-    backward: whether both run backward (else neither does)
-    whole: whether the next layer's backward may be taken over too: it is not run, or all bottoms want their diffs
-    in_place: whether the next layer writes over this one's top; else the top is left out, and nobody sees it
-    """
-
-    backward: bool
-    whole: bool
-    in_place: bool
 
 
 @dataclass

@@ -12,7 +12,8 @@ from typing import Any
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
 from netcli.errors import ShapeError
-from netcli.layers.base import Absorbed, Chance, Layer, layer
+from netcli.layers.absorbing import Absorbed, Chance
+from netcli.layers.base import Layer, layer
 from netcli.layers.neuron import Neuron
 
 

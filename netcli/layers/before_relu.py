@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netcli.layers.base import Absorbed, Chance, Layer
+from netcli.layers.absorbing import Absorbed, Chance
+from netcli.layers.base import Layer
 
 
 class BeforeReLU(Layer):

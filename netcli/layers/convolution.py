@@ -13,7 +13,8 @@ from typing import Any
 
 from netcli.arrays.layout import Shape
 from netcli.blob import Blob
-from netcli.layers.base import Absorbed, Chance, Context, Layer, layer
+from netcli.layers.absorbing import Absorbed, Chance
+from netcli.layers.base import Context, Layer, layer
 from netcli.layers.before_relu import BeforeReLU
 from netcli.layers.filters import Filters
 

@@ -15,7 +15,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from netcli.blob import Blob
-from netcli.layers.base import Absorbed, Chance, Layer
+from netcli.layers.absorbing import Absorbed, Chance
+from netcli.layers.base import Layer
 from netcli.net.gradients import Backward
 
 WRITES_DIFFS = "Python"  # a type whose backward may write to its tops' diffs, whatever else it is told

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from netcli.arrays.ops import Ops
 from netcli.arrays.work_space import WorkSpace
-from netcli.blob import Blob
 from netcli.errors import NetcliError, suggestion
 from netcli.layers.base import TRAIN, Context, Layer
 from netcli.net import weights
-from netcli.net.building import Frame, net_of_state
-from netcli.net.graph import wire
 from netcli.net.joining import Division
 from netcli.net.memory import MemoryPlan, Storage, work_space
 from netcli.net.passes import Passes, Watcher
 from netcli.net.rules import net_state
 from netcli.net.shapes import Shapes
-from netcli.net.sharing import Parameter, share_trained
+from netcli.net.sharing import share_trained
+from netcli.net.structure import Structure, net_of_state
 from netcli.prototxt.lines import Document
-from netcli.snapshots.caffemodel import write_weights
 from netcli.snapshots.content import Weights
 
 
-class Net:
+class Net(Structure):
     """A net in one phase.
 
     document      NetParameter with its lines, upgraded
@@ -51,8 +48,7 @@ class Net:
 
     Raises NetcliError with layer, file and line; all that can be found wrong is found before memory is taken.
 
-    document, a Document of NetParameter, is afterwards the net of this state with its splits: what is stored.
-    bottoms and tops are the blobs of each layer, bottom_names and top_names their names.
+    What it consists of is told by `Structure`.
     """
 
     def __init__(
@@ -73,42 +69,29 @@ class Net:
         constant: bool = False,
         dry: bool = False,
     ) -> None:
-        self.document = net_of_state(document, net_state(document.message, phase, level, stages))
-        self.name: str = self.document.message.name
+        of_state = net_of_state(document, net_state(document.message, phase, level, stages))
         self.phase = phase
-        force: bool = self.document.message.force_backward
+        force: bool = of_state.message.force_backward
         self.gradients = (phase == TRAIN or force) if gradients is None else gradients
         self.keep_blobs = keep_blobs
         file = document.lines.file
         folder = os.path.dirname(os.path.abspath(file)) if file else None
-        self.context = Context(
+        context = Context(
             phase, dtype, seed, ops or Ops(), allow_python=allow_python, folder=folder, gradients=self.gradients
         )
-
-        self.context.constant = constant
-
+        context.constant = constant
         # A copy of what is written over is what a blob of its own is, but has no place in the memory plan.
-        graph = wire(self.document, apart=self.gradients and keep_blobs is not True)
-        self.layer_names = [node.name for node in graph.nodes]
-        self.inputs, self.outputs = graph.inputs, graph.outputs
-        self.bottom_names = [[graph.blob_names[b] for b in node.bottoms] for node in graph.nodes]
-        self.top_names = [[graph.blob_names[t] for t in node.tops] for node in graph.nodes]
-        self._loss_weights = [node.loss_weights for node in graph.nodes]
-        frame = Frame(graph, self.context)
-        self._documents, self.layers = frame.documents, frame.layers
-        self.bottoms, self.tops = frame.bottoms, frame.tops
-        self.blobs = dict(zip(graph.blob_names, frame.blobs, strict=True))
+        super().__init__(of_state, context, apart=self.gradients and keep_blobs is not True)
         for name in self._named:
             if name not in self.blobs:
                 raise NetcliError(
                     f"the net has no blob '{name}'{suggestion(name, self.blobs)}", place=document.lines.place()
                 )
         try:
-            frame.set_up()
+            self._set_up()
             self._shapes = Shapes(self.layers, self._documents, self.bottoms, self.tops)
-            self.learnable: list[Parameter]
-            self.learnable, self._looks_on = frame.share(shared_with.layers if shared_with else ())
-            self._backward = frame.plan_backward(force)
+            self._share(shared_with.layers if shared_with else ())
+            self._plan_backward(force)
             shares = keep_blobs is not True
             lender = shared_with._storage if shared_with and in_turn and shares else None
             self._storage: Storage = Storage(self.context.device, self.layers, self._backward, shares, lender)
@@ -167,6 +150,11 @@ class Net:
         kept += [blob for _, blob, _ in self._passes.losses] + self._passes.unwritten
         kept += [blob for bottom, top in zip(self.bottoms, self.tops, strict=True) if not bottom for blob in top]
         self._storage.lay_out(self._division.runs, kept)
+
+    @property
+    def done_by(self) -> list[int]:
+        """For each layer the number of the one that does its forward: mostly its own; see Note [Joined layers]."""
+        return [run.by for run in self._division.runs]
 
     @property
     def memory(self) -> MemoryPlan:
@@ -257,51 +245,7 @@ class Net:
         self._plan()
         self._weigh_kept_losses()
 
-    # -- its state
-
-    @property
-    def done_by(self) -> list[int]:
-        """For each layer the number of the one that does its forward: mostly its own; see Note [Joined layers]."""
-        return [run.by for run in self._division.runs]
-
-    @property
-    def bottom_need_backward(self) -> list[list[bool]]:
-        """For each layer, which of its bottoms a backward pass writes the diffs of."""
-        return [[run.runs and wanted for wanted in run.propagate] for run in self._backward]
-
-    @property
-    def params(self) -> dict[str, list[Blob]]:
-        """The parameters of each layer that has any; of layers of one name, the first's."""
-        params: dict[str, list[Blob]] = {}
-        for layer in self.layers:
-            if layer.blobs:
-                params.setdefault(layer.name, layer.blobs)
-        return params
-
-    @property
-    def loss_weights(self) -> dict[str, float]:
-        """The weight of each blob in the loss, where it has one."""
-        return {
-            name: weight
-            for names, of in zip(self.top_names, self._loss_weights, strict=True)
-            for name, weight in zip(names, of, strict=True)
-            if weight != 0
-        }
-
-    @property
-    def sources(self) -> dict[str, Layer]:
-        """The layers that bring data in, by name."""
-        return {layer.name: layer for layer in self.layers if layer.is_source}
-
-    def positions(self) -> dict[str, int]:
-        """Records that each source has given so far."""
-        return {name: source.position() for name, source in self.sources.items()}
-
-    def seek(self, positions: Mapping[str, int]) -> None:
-        """Let each source go on behind so many records; those not named stay where they are."""
-        for name, source in self.sources.items():
-            if name in positions:
-                source.seek(positions[name])
+    # -- its parameters
 
     def load(self, source: Weights) -> list[str]:
         """Take the parameters of the layers of the same names; returns the names that this net does not have.
@@ -334,22 +278,6 @@ class Net:
         share_trained(self.layers, self._documents, other.layers)
         self.parameters_changed()
 
-    @property
-    def weights_message(self) -> Any:
-        """NetParameter: name and layers, without their parameters' values."""
-        return weights.message_of(self.document.message)
-
-    def save(self, path: str, write_diff: bool = False, hdf5: bool | None = None) -> None:
-        """Write a caffemodel, in HDF5 or not, None: where the path ends with .h5; raises SnapshotError."""
-        blobs = [[weights.Stored(blob) for blob in layer.blobs] for layer in self.layers]
-        shared = weights.not_owned(self.layers, self.learnable)
-        write_weights(path, self.weights_message, blobs, write_diff, shared, hdf5)
-
     def work_space(self, add: bool = False) -> WorkSpace:
         """What the layers will take beside `memory`, for `netcli summary`; add: gradients are summed over passes."""
         return work_space(self.layers, self._division.runs, add)
-
-    def close(self) -> None:
-        """Give back what the layers hold: threads, files, databases."""
-        for layer in self.layers:
-            layer.close()
