@@ -172,6 +172,10 @@ def _part(param: Any, crop: tuple[int, int], train: bool) -> Step:
         _, _, h, w = window(words, height, width)
         return min(h / size[0], w / size[1])
 
+    def rows(words: Any, height: int, width: int) -> int:
+        top, _, h, _ = window(words, height, width)
+        return top + h
+
     return Step(
         "random_aspect_ratio_param",
         (attempts if train else 0) + ways.blocks,
@@ -179,6 +183,7 @@ def _part(param: Any, crop: tuple[int, int], train: bool) -> Step:
         describe,
         lambda shape, _words: (shape[0], *size),
         reducible if ways.linear else None,
+        rows,
     )
 
 

@@ -22,6 +22,7 @@ class Step(NamedTuple):
     shape     (shape, words): of the new image; words None: the least that may come.  Raises ShapeError.  None: the same
     reducible (words, height, width): how many times smaller an image of that size may be and still have a pixel for
               each of the result; None: it must be whole
+    rows      (words, height, width): how many rows of an image of that size are looked at; None: all
     """
 
     name: str
@@ -30,6 +31,7 @@ class Step(NamedTuple):
     describe: Callable[[Any, Shape], str]
     shape: Callable[[Shape, Any], Shape] | None = None
     reducible: Callable[[Any, int, int], float] | None = None
+    rows: Callable[[Any, int, int], int] | None = None
 
 
 def check_bounds(param: Any, field: str, **bounds: tuple[float, float]) -> None:

@@ -138,15 +138,28 @@ class Transform:
             )
         return channels, *self.crop
 
-    def reduction(self, words: Any, height: int, width: int) -> int:
-        """1, 2, 4 or 8: how many times smaller an image may be decoded, since it is then made smaller at random."""
+    def need(self, words: Any, height: int, width: int) -> tuple[int, int]:
+        """How many times smaller, 1, 2, 4 or 8, an image may be decoded, and how many of its rows are looked at then.
+
+        Smaller, since it is then made smaller at random.  Sides are rounded up.
+        """
         if not self._sizes:
-            return 1
+            return 1, self._rows(words, height, width)
         step, places = self._sizes[0]
-        if step.reducible is None:
-            return 1
-        times = step.reducible(None if words is None else words[places], height, width)
-        return next((each for each in REDUCTIONS if each <= times), 1)
+        own = None if words is None else words[places]
+        times = 1
+        if step.reducible is not None:
+            most = step.reducible(own, height, width)
+            times = next((each for each in REDUCTIONS if each <= most), 1)
+        height, width = -(-height // times), -(-width // times)
+        return times, height if step.rows is None else step.rows(own, height, width)
+
+    def _rows(self, words: Any, height: int, width: int) -> int:
+        """Of an image that nothing but what is cut out is looked at."""
+        if self._pad or self.crop[0] > height or self.crop[1] > width:
+            return height
+        top, _, rows, _ = self._window(words, height, width)
+        return top + rows
 
     # -- draws
 

@@ -156,7 +156,7 @@ class BatchMaker:
 
     def _decoded(self, record: Record) -> tuple[tuple[Any, int], Shape]:
         """(image, label) of a record, and the shape that the image will have."""
-        image, label = self._source.decode(record.fetched, partial(self._transform.reduction, record.words))
+        image, label = self._source.decode(record.fetched, partial(self._transform.need, record.words))
         try:
             return (image, label), self._transform.shape(image.shape, image.dtype)
         except ShapeError as fault:

@@ -18,7 +18,7 @@ from netcli.layers.records import Source, cache_of
 from netcli.sources.database import LEVELDB, LMDB, Database, backend_of, open_database
 from netcli.sources.datum import read_datum
 from netcli.sources.image_cache import ImageCache
-from netcli.sources.image_file import Reduction
+from netcli.sources.image_file import Needs
 from netcli.sources.shards import found_shards
 
 log = logging.getLogger("netcli")
@@ -108,15 +108,15 @@ class Records:
         number = self._order(epoch, index)
         return number, *self._reader.view(number)
 
-    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+    def decode(self, fetched: Any, need: Needs | None) -> tuple[Any, int]:
         if self._cache is not None:
             return self._cache.get(fetched[0], lambda: self._decoded(fetched, None))
-        return self._decoded(fetched, reduction)
+        return self._decoded(fetched, need)
 
-    def _decoded(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+    def _decoded(self, fetched: Any, need: Needs | None) -> tuple[Any, int]:
         number, key, value = fetched
         try:
-            return read_datum(value, self._color, reduction)
+            return read_datum(value, self._color, need)
         except DataError as fault:
             raise DataError(f"{self._named(number, key)}: {fault.message}") from None
 

@@ -16,7 +16,7 @@ from netcli.layers.batches import BatchLayer
 from netcli.layers.record_order import RecordOrder
 from netcli.layers.records import Source, cache_of
 from netcli.sources.image_cache import ImageCache
-from netcli.sources.image_file import Reduction, read_image
+from netcli.sources.image_file import Needs, read_image
 from netcli.sources.image_list import ImageList, folder_of, named, prefix_of, read_list
 
 
@@ -98,14 +98,14 @@ class Images:
     def fetch(self, epoch: int, index: int) -> Any:
         return self._order(epoch, index)
 
-    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+    def decode(self, fetched: Any, need: Needs | None) -> tuple[Any, int]:
         if self._cache is not None:
             return self._cache.get(fetched, lambda: self._decoded(fetched, None))
-        return self._decoded(fetched, reduction)
+        return self._decoded(fetched, need)
 
-    def _decoded(self, entry: int, reduction: Reduction | None) -> tuple[Any, int]:
+    def _decoded(self, entry: int, need: Needs | None) -> tuple[Any, int]:
         try:
-            image = read_image(self._files[entry], self._color, reduction=None if self._size[0] else reduction)
+            image = read_image(self._files[entry], self._color, need=None if self._size[0] else need)
         except DataError as fault:
             raise DataError(f"{self._images.place(entry)}: {fault.message}") from None
         return resize(image, *self._size) if self._size[0] else image, int(self._images.labels[entry])

@@ -9,7 +9,7 @@ import numpy as np
 
 from netcli.arrays import random
 from netcli.layers.records import Source
-from netcli.sources.image_file import Reduction
+from netcli.sources.image_file import Needs
 
 
 class Mixture:
@@ -52,9 +52,9 @@ class Mixture:
         source, *place = self._at(epoch, index)
         return source, source.fetch(*place)
 
-    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+    def decode(self, fetched: Any, need: Needs | None) -> tuple[Any, int]:
         source, stored = fetched
-        result: tuple[Any, int] = source.decode(stored, reduction)
+        result: tuple[Any, int] = source.decode(stored, need)
         return result
 
     def name(self, epoch: int, index: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from netcli.arrays.device import ALIGNMENT, Upload
 from netcli.arrays.layout import Shape, count_of, view
 from netcli.sources.image_cache import ImageCache
-from netcli.sources.image_file import Reduction
+from netcli.sources.image_file import Needs
 
 
 class Source(Protocol):
@@ -22,10 +22,10 @@ class Source(Protocol):
     def fetch(self, epoch: int, index: int) -> Any:
         """What is stored of record `index` of an epoch; by one thread at a time."""
 
-    def decode(self, fetched: Any, reduction: Reduction | None) -> tuple[Any, int]:
+    def decode(self, fetched: Any, need: Needs | None) -> tuple[Any, int]:
         """(image (C, H, W) uint8 or float32, label) of what was fetched; raises DataError, which names it.
 
-        By any number of threads.  reduction: see `decode_image`
+        By any number of threads.  need: see `decode_image`
         """
 
     def name(self, epoch: int, index: int) -> str:

@@ -21,7 +21,7 @@ from netcli.layers.base import layer
 from netcli.layers.batches import BatchLayer
 from netcli.layers.records import Source
 from netcli.prototxt import schema
-from netcli.sources.image_file import Reduction, image_size, read_file, read_image
+from netcli.sources.image_file import Needs, image_size, read_file, read_image
 from netcli.sources.image_list import folder_of, named, prefix_of
 from netcli.sources.window_crop import WindowCrop
 from netcli.sources.window_list import Window, WindowList, read_windows
@@ -220,7 +220,7 @@ class Windows:
     def fetch(self, epoch: int, index: int) -> Any:
         return self._draw(epoch, index)
 
-    def decode(self, fetched: Any, _reduction: Reduction | None) -> tuple[Any, int]:
+    def decode(self, fetched: Any, _need: Needs | None) -> tuple[Any, int]:
         window, mirrored = fetched
         image = self._files.image(window.image)
         try:

@@ -11,24 +11,22 @@ from google.protobuf.message import DecodeError
 from netcli.arrays.layout import Shape, size_text
 from netcli.errors import DataError
 from netcli.prototxt import schema
-from netcli.sources.image_file import Reduction, decode_image, image_facts
+from netcli.sources.image_file import Needs, decode_image, image_facts
 
 _Datum = schema.message_class("Datum")
 
 
-def read_datum(
-    value: bytes | memoryview, color: bool | None = None, reduction: Reduction | None = None
-) -> tuple[Any, int]:
+def read_datum(value: bytes | memoryview, color: bool | None = None, need: Needs | None = None) -> tuple[Any, int]:
     """(image, label) of a serialised Datum.
 
     image: (C, H, W), uint8 as stored (a view of `value`) or decoded (JPEG, PNG, ...), else float32 from float_data; BGR
         in 0..255
-    color, reduction: for encoded images, see `decode_image`
+    color, need: for encoded images, see `decode_image`
     Raises DataError, which says what is wrong but not where: the caller knows the record.
     """
     datum = _parsed(value)
     if datum.encoded:
-        return decode_image(datum.data, color, reduction), datum.label
+        return decode_image(datum.data, color, need), datum.label
     shape = _shape(datum)
     if len(datum.data):
         image = np.frombuffer(datum.data, np.uint8)

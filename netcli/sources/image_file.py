@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from netcli.arrays.layout import size_text
 from netcli.errors import DataError
 from netcli.sources.colours import grey_of, rgb_of_cmyk
+from netcli.sources.jpeg_rows import upper_part
 
 FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF", "webp": "WEBP"}
 ORIENTATION = 0x0112  # the EXIF tag
@@ -27,24 +28,27 @@ JPEG_QUALITY = 95  # OpenCV's default in imencode
 READ = 1 << 16  # bytes of a file that are read at once
 
 
-Reduction = Callable[[int, int], int]
+# Of (height, width): how many times smaller, 1, 2, 4 or 8, an image may be decoded, and how many of its rows are looked
+# at then, from the top; sides are rounded up.
+Needs = Callable[[int, int], tuple[int, int]]
 
 
-def decode_image(data: bytes | memoryview, color: bool | None = None, reduction: Reduction | None = None) -> Any:
+def decode_image(data: bytes | memoryview, color: bool | None = None, need: Needs | None = None) -> Any:
     """(C, H, W) uint8 in 0..255 of a file's bytes; 3 channels are BGR, 4 are BGRA.
 
     color: 3 channels (True), 1 (False), or as many as the file has (None)
-    reduction: of (height, width), gives how many times smaller, 1, 2, 4 or 8, an ordinary JPEG may be decoded
+    need: of (height, width), gives how much smaller an ordinary JPEG may be decoded, and which of its rows are looked
+        at; those behind may be 0
     Raises DataError, which says what is wrong but not with which file.
     """
-    found = _plain_jpeg(data, color, reduction) if color is not False else None
+    found = _plain_jpeg(data, color, need) if color is not False else None
     if found is not None:
         return found
     with opened(io.BytesIO(data)) as image:
         return _array(image, color)
 
 
-def _plain_jpeg(data: bytes | memoryview, color: bool | None, reduction: Reduction | None) -> Any:
+def _plain_jpeg(data: bytes | memoryview, color: bool | None, need: Needs | None) -> Any:
     """A whole JPEG of colours or of grey by simplejpeg; None for all else, which is Pillow's to judge."""
     if bytes(data[:2]) != b"\xff\xd8":
         return None
@@ -52,14 +56,26 @@ def _plain_jpeg(data: bytes | memoryview, color: bool | None, reduction: Reducti
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("YCbCr", "Gray") or height * width > (Image.MAX_IMAGE_PIXELS or height * width):
             return None
-        least: dict[str, Any] = {}
-        if reduction is not None and (times := reduction(height, width)) > 1:
-            least = {"min_height": -(-height // times), "min_width": -(-width // times)}
-        if space == "YCbCr" or color:
-            return simplejpeg.decode_jpeg(data, "BGR", **least).transpose(2, 0, 1)
-        return simplejpeg.decode_jpeg(data, "GRAY", **least).transpose(2, 0, 1)
+        order = "BGR" if space == "YCbCr" or color else "GRAY"
+        if need is None:
+            return simplejpeg.decode_jpeg(data, order).transpose(2, 0, 1)
+        return _needed_part(data, order, height, width, *need(height, width)).transpose(2, 0, 1)
     except ValueError:  # cut off, or something that Pillow may know
         return None
+
+
+def _needed_part(data: bytes | memoryview, order: str, height: int, width: int, times: int, rows: int) -> Any:
+    """(H, W, C) of a JPEG, smaller and with its first rows alone, the others 0, as far as that can be."""
+    part = upper_part(data, height, rows * times)
+    tall = height if part is None else part[1]
+    least = {} if times == 1 else {"min_height": -(-tall // times), "min_width": -(-width // times)}
+    if part is None:
+        return simplejpeg.decode_jpeg(data, order, **least)
+    whole = np.empty((-(-height // times), -(-width // times), 3 if order == "BGR" else 1), np.uint8)
+    # Not strict: what is passed over would count as a fault.  Pillow is not either, which would have the next word.
+    made = len(simplejpeg.decode_jpeg(part[0], order, buffer=whole, strict=False, **least))
+    whole[made:] = 0
+    return whole
 
 
 @contextmanager
@@ -97,12 +113,12 @@ def read_image(
     path: str,
     color: bool | None = None,
     read: Callable[[str], bytes] = read_file,
-    reduction: Reduction | None = None,
+    need: Needs | None = None,
 ) -> Any:
     """`decode_image` of the file at `path`, whose bytes `read` gives; raises DataError, which names the file."""
     data = read(path)
     try:
-        return decode_image(data, color, reduction)
+        return decode_image(data, color, need)
     except DataError as fault:
         raise DataError(f"{path}: {fault.message}") from None
 

@@ -63,7 +63,7 @@ class AugmentedRecords:
         transform, source = self.layer.transform, self.layer.source
         draws = transform.draws(copy, number, 1)
         words = None if draws is None else draws[0]
-        image, label = source.decode(self._fetched(number), partial(transform.reduction, words))
+        image, label = source.decode(self._fetched(number), partial(transform.need, words))
         self._check(image, number)
         try:
             return Sample(transform.shown(image, words), label, transform.describe(words, image.shape))

@@ -131,10 +131,55 @@ def test_a_border_is_black_and_the_mean_is_taken_off_it_too():
 def test_how_far_an_image_may_be_reduced():
     made = transform("random_resize_param { min_size: 100 max_size: 120 } crop_size: 90", train=True)
     words = made.draws(0, 0, 20)
-    assert {made.reduction(row, 400, 600) for row in words} <= {2, 4}
-    assert {made.reduction(row, 130, 600) for row in words} == {1}
-    assert transform("crop_size: 9", train=True).reduction(None, 400, 600) == 1
-    assert transform("min_side: 9").reduction(None, 400, 600) == 1  # always the same pixels
+    assert {made.need(row, 401, 600) for row in words} <= {(2, 201), (4, 101)}
+    assert {made.need(row, 130, 600) for row in words} == {(1, 130)}
+    assert transform("min_side: 9").need(None, 400, 600) == (1, 400)  # always the same pixels
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("crop_size: 9", True),
+        ("crop_size: 9 mirror: true scale: 0.5 mean_value: 3", True),
+        ("crop_h: 5 crop_w: 20 center_crop: true", True),
+        ("crop_size: 9 affine_param { max_rotation: 30 max_translate: 0.3 } blur_param { max_sigma: 2 }", True),
+        ("crop_size: 9 color_jitter { brightness: 0.4 } cutout_param { size: 3 } erase_ratio: 0.5", True),
+        ("random_aspect_ratio_param { min_area_ratio: 0.1 aspect_ratio_change: 0.5 } crop_size: 9", True),
+        ("random_aspect_ratio_param { resize_param { height: 12 width: 14 interp_mode: CUBIC } } crop_size: 9", True),
+        ("crop_size: 9 pad: 2", False),
+        ("crop_size: 9 min_side: 12", False),
+        ("random_resize_param { min_size: 9 max_size: 20 } crop_size: 9", False),
+        ("crop_size: 50", False),
+        ("mirror: true", False),
+    ],
+)
+def test_rows_that_are_not_needed_are_not_looked_at(text, least, train):
+    made = transform(text, train=train)
+    image, saved = noise(3, 30, 40), 0
+    for index in range(40):
+        draws = made.draws(0, index, 1)
+        times, rows = made.need(None if draws is None else draws[0], 30, 40)
+        assert 1 <= rows <= -(-30 // times)
+        if times > 1 or text == "crop_size: 50":
+            continue
+        saved += 30 - rows
+        without = image.copy()
+        without[:, rows:] = 0
+        np.testing.assert_array_equal(apply(made, without, 0, index), apply(made, image, 0, index))
+    # In testing the middle of the shape wanted is as high as the image.
+    assert (saved > 0) == (least and (train or "aspect" not in text))
+
+
+def test_the_rows_of_a_crop_from_the_mean_s_place():
+    mean = noise(3, 30, 40).astype(np.float32)
+    made = transform("crop_size: 9 color_jitter { contrast: 0.4 }", train=True, mean=mean)
+    image = noise(3, 30, 40)
+    for index in range(20):
+        _, rows = made.need(made.draws(0, index, 1)[0], 30, 40)
+        without = image.copy()
+        without[:, rows:] = 255
+        np.testing.assert_array_equal(apply(made, without, 0, index), apply(made, image, 0, index))
 
 
 # -- colours and warps, against their definitions

@@ -26,7 +26,7 @@ class Given:
             raise DataError(f"page of {index}")
         return index
 
-    def decode(self, fetched, reduction):
+    def decode(self, fetched, need):
         if isinstance(self.images[fetched], int):
             raise DataError(f"image {fetched}")
         return self.images[fetched], self.labels[fetched]
