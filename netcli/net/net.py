@@ -96,7 +96,7 @@ class Net(Structure):
             lender = shared_with._storage if shared_with and in_turn and shares else None
             self._storage: Storage = Storage(self.context.device, self.layers, self._backward, shares, lender)
             weights_of = self._loss_weights
-            self._passes = Passes(self.context, self.layers, self._documents, self.tops, weights_of, shares)
+            self._passes = Passes(self.context, self.layers, self._documents, self.tops, weights_of, not shares)
             self._division = Division(self.layers, self.bottoms, self.tops, self._backward)
             self._wants_forward = False
             if shares:
@@ -205,10 +205,10 @@ class Net(Structure):
         if self._wants_forward:
             raise ValueError("a backward wants a forward before it: the last one was that of joined layers")
         with self.context.device.turn:
-            if start is None and end == 0 and self.keep_blobs is not True:
+            start = len(self.layers) - 1 if start is None else start
+            if start == len(self.layers) - 1 and end == 0:
                 self._passes.whole_backward()
                 return
-            start = len(self.layers) - 1 if start is None else start
             if self.keep_blobs is not True:
                 self._passes.begin_backward(start, end)
             self._passes.backward(start, end)
@@ -260,6 +260,7 @@ class Net(Structure):
         """Whether the parameters stay, from now on; see `constant`."""
         if constant != self.context.constant:
             self.context.constant = constant
+            self._passes.forget()
             for i, layer in enumerate(self.layers):
                 if layer.blobs:
                     layer.reshape(self.bottoms[i], self.tops[i])

@@ -12,7 +12,7 @@ import numpy as np
 from netcli.arrays.device import CPU
 from netcli.arrays.late import Late
 from netcli.arrays.replay import Replay
-from netcli.blob import Blob
+from netcli.blob import Blob, Buffer
 from netcli.errors import NetcliError
 from netcli.layers.base import Context, Layer
 from netcli.net.graph import placed
@@ -32,7 +32,7 @@ class Passes:
     documents     LayerParameter of each layer, by which a fault finds its place
     loss_weights  of each layer's tops
 
-    replays       whether passes through all layers may be replayed: nobody looks at blobs between layers
+    kept          whether a program may look at any blob after a pass, and run parts of one
 
     watcher    what each layer's forward or backward is done within, and no pass is replayed then; None: none
     losses     (number of the layer, blob, weight) of each blob that counts in the loss
@@ -46,7 +46,7 @@ class Passes:
         documents: Sequence[Document],
         tops: Sequence[Sequence[Blob]],
         loss_weights: Sequence[Sequence[float]],
-        replays: bool,
+        kept: bool,
     ) -> None:
         self._context, self._layers, self._documents, self._tops = context, layers, documents, tops
         # the loss of the last pass, on a card, without axes
@@ -60,7 +60,7 @@ class Passes:
         self.unwritten: list[Blob] = []
         self.watcher: Watcher | None = None
         self._host = [i for i, layer in enumerate(layers) if not layer.replays]  # what stays outside of recordings
-        self._replays = replays and context.device.records
+        self._kept, self._replays = kept, context.device.records
         self._replay_forward = self._replay_backward = Replay(context.device, "the net")
 
     def lay_out(self, runs: Sequence[Run]) -> None:
@@ -98,6 +98,7 @@ class Passes:
             for b in (*run.bottoms, *run.tops, *layer.blobs)
         }
         buffers = [blob.diff_buffer for blob in blobs.values()]
+        self._lie = _buffers(blobs.values() if self._kept else [blob for i in self._host for blob in self._tops[i]])
         self._replay_forward = Replay(self._context.device, "the forward pass")
         self._replay_backward = Replay(self._context.device, "the backward pass", buffers)
 
@@ -106,23 +107,36 @@ class Passes:
 
         follow: called with i and stop where layer i has given a top another shape
         """
-        if self._replays and self.watcher is None and start == 0 and stop == len(self._layers):
-            self._run(self._host, stop, follow)
-            for i in self._host:  # what is replayed looks at no blob
-                for blob in self._tops[i]:
-                    blob.hand_over()
-            rest = [i for i in range(stop) if i not in self._host]
-
-            def work() -> None:
-                self._run(rest, stop, follow)
-                self._weigh(start, stop)
-
-            self._replay_forward(work)
-            return
         with self._reading():
+            if self._replays and self.watcher is None and start == 0 and stop == len(self._layers):
+                self._replayed_forward(follow)
+                return
             self._run(range(start, stop), stop, follow)
             if self._total is not None:
                 self._weigh(start, stop)
+        if self._replays:
+            self.forget()  # layers may have left to backward other arrays than those of a recording
+
+    def _replayed_forward(self, follow: Callable[[int, int], None]) -> None:
+        stop = len(self._layers)
+        self._run(self._host, stop, follow)
+        self._settle()
+        rest = [i for i in range(stop) if i not in self._host]
+
+        def work() -> None:
+            self._run(rest, stop, follow)
+            self._weigh(0, stop)
+
+        self._replay_forward(work)
+
+    def _settle(self) -> None:
+        """See that what is recorded finds what it works on, though a replay looks at no blob."""
+        moved = False
+        for place in self._lie:
+            place.hand_over()
+            moved |= place.has_moved()
+        if moved:
+            self.forget()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -191,17 +205,20 @@ class Passes:
         self._context.doubts.look(lambda layer: placed(self._documents[self._layers.index(layer)]))
 
     def whole_backward(self) -> None:
-        """Begin and run the whole backward pass."""
+        """Run the whole backward pass, of a net that is not kept from its losses' weights on."""
         last = len(self._layers) - 1
 
         def work() -> None:
-            self.begin_backward(last, 0)
-            self.backward(last, 0)
+            if not self._kept:
+                self.begin_backward(last, 0)
+            self._run_backward(last, 0)
 
-        if self._replays and self.watcher is None:
-            self._replay_backward(work)
-        else:
-            work()
+        with self._reading():
+            if self._replays and self.watcher is None:
+                self._settle()
+                self._replay_backward(work)
+            else:
+                work()
 
     def forget(self) -> None:
         """What was made of the parameters is no longer right: what is recorded makes it no more."""
@@ -234,6 +251,28 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
+
+
+class _Place:
+    """Where a buffer lies that a recording works on, and a blob that looks at it."""
+
+    def __init__(self, buffer: Buffer, blob: Blob) -> None:
+        self._buffer, self._blob = buffer, blob
+        self._array = buffer.array
+
+    def hand_over(self) -> None:
+        if self._buffer.mirror is not None:
+            self._blob.hand_over()
+
+    def has_moved(self) -> bool:
+        """Whether it lies elsewhere, or in another order, than at the last call."""
+        before, self._array = self._array, self._buffer.array
+        return before is not None and before is not self._array
+
+
+def _buffers(blobs: Iterable[Blob]) -> list[_Place]:
+    """Each of the buffers of some blobs once."""
+    return list({id(buffer): _Place(buffer, b) for b in blobs for buffer in (b.data_buffer, b.diff_buffer)}.values())
 
 
 def _only_read(layers: Sequence[Layer], runs: Sequence[Run]) -> list[Blob]:

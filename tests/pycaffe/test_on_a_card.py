@@ -126,6 +126,49 @@ def test_statistics_are_written_on_the_card(tmp_path):
     assert not np.array_equal(found[0][0], found[1][0])
 
 
+# -- what is recorded
+
+
+def test_passes_of_a_program_are_replayed(tmp_path):
+    net = convnet(tmp_path)
+    before = CARD.replayed
+    for _ in range(6):
+        net.forward(data=DATA, label=[0, 1, 2, 3])
+        net.clear_param_diffs()
+        net.backward()
+    assert CARD.replayed - before > 4
+    before = CARD.replayed
+    net.forward(end="pool")
+    net.forward()
+    assert CARD.replayed == before  # asked for anew
+
+
+def test_filters_that_are_looked_at_behind_a_recording(tmp_path):
+    net = convnet(tmp_path, caffe.TEST, DEPLOY)
+    for _ in range(5):
+        want = net.forward(data=DATA, blobs=["conv"])["conv"].copy()
+    net.params["conv"][0].data[...] *= 2
+    np.testing.assert_allclose(net.forward(blobs=["conv"])["conv"], 2 * want, rtol=1e-5)
+
+
+def test_a_blob_that_is_put_in_caffes_order_behind_a_recording(tmp_path):
+    net = convnet(tmp_path)
+    for _ in range(5):
+        net.forward(data=DATA, label=[0, 1, 2, 3])
+    want = net.blobs["conv"].data.copy()
+    _ = net.blobs["conv"]._gpu_data_ptr
+    net.forward(data=DATA, label=[0, 1, 2, 3])
+    np.testing.assert_array_equal(net.blobs["conv"].data, want)
+
+
+def test_steps_of_a_solver_are_replayed_as_at_the_command_line(project):
+    project.write("test_interval: 100 test_initialization: false display: 0 snapshot: 0")
+    solver = caffe.SGDSolver(project.solver)
+    before = CARD.replayed
+    solver.step(12)
+    assert CARD.replayed - before >= 3 * 9  # forward, backward and update
+
+
 # -- trainings
 
 
