@@ -7,6 +7,7 @@ import pytest
 
 from arrays.emulated import cublaslt, cupy, xp
 from netcli.arrays.cuda import card as cards
+from netcli.arrays.layout import view
 from netcli.arrays.plain.bfloat16 import rounded
 from netcli.errors import NetcliError
 
@@ -203,6 +204,7 @@ def test_what_meets_the_host_is_refused_while_a_card_records(card, lt):
         (lambda: card.write(x, values), "a value of the host is written"),
         (lambda: card.write(x[::2], values[::2]), "a value of the host is written"),
         (lambda: card.to_host(x), "a value is read"),
+        (lambda: card.fetch(x, values), "a value is read"),
         (lambda: card.from_host(values), "an array of the host is brought"),
         (lambda: card.empty(3, "f4"), "memory is taken"),
         (lambda: card.zeros(3, "f4"), "memory is taken"),
@@ -261,6 +263,32 @@ def test_copies(card, order):
     card.write(xp.DeviceArray(there), values)
     np.testing.assert_array_equal(there, values.astype("f4"))
     np.testing.assert_array_equal(xp.host(card.from_host(values)), values)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3), (), (0, 2)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_mirrors_are_sent_and_fetched(card, shape, channels_last):
+    values = np.random.default_rng(1).standard_normal(shape).astype("f4")
+    there = view(card.zeros(values.size, "f4"), shape, channels_last)
+    card.send(there, values)
+    np.testing.assert_array_equal(xp.host(there), values)
+    back = card.host_memory(values.size, "f4").reshape(shape)
+    card.fetch(there, back)
+    np.testing.assert_array_equal(back, values)
+
+
+def test_a_thread_works_on_the_cards_stream_and_then_on_its_own_again(card):
+    own = cupy.Stream(non_blocking=True).use()
+    with card.current(), card.turn:
+        assert cupy.used == [card.stream]
+        with card.current():
+            assert cupy.used == [card.stream]
+        assert cupy.used == [card.stream]
+    assert cupy.used == [own]
+    card.stream.use()
+    with card.current():
+        pass
+    assert cupy.used == [card.stream]
 
 
 def test_faults_are_sentences(make, monkeypatch):

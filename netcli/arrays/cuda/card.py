@@ -87,8 +87,13 @@ class Card(CudaDevice):
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
-        with self._device, self.stream:
-            yield
+        with self._device:
+            before = self._cupy.cuda.get_current_stream()
+            self.stream.use()
+            try:
+                yield
+            finally:  # not by `with self.stream`, which forgets that a stream was used before it
+                before.use()
 
     @functools.cached_property
     def versions(self) -> str:  # type: ignore[override]

@@ -68,6 +68,9 @@ class Graph:
             step()
 
 
+used = [None]  # the stream that is current
+
+
 class Stream:
     def __init__(self, non_blocking=False):
         assert non_blocking
@@ -75,6 +78,7 @@ class Stream:
         self._captures = False
 
     def use(self):
+        used[0] = self
         return self
 
     def synchronize(self):
@@ -96,12 +100,6 @@ class Stream:
 
     def is_capturing(self):
         return self._captures
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
 
 
 class Event:
@@ -155,7 +153,7 @@ class Device:
 
 
 def _memcpy(target, source, nbytes, kind, stream):
-    assert (kind, stream) == (1, 7)
+    assert (kind in (1, 2), stream) == (True, 7)  # to the card, and from it
     ctypes.memmove(target, source, nbytes)
 
 
@@ -175,6 +173,7 @@ def module(cards=1, capability=(9, 0)):
         runtimeGetVersion=lambda: 13010,
         driverGetVersion=lambda: 13020,
         memcpyHostToDevice=1,
+        memcpyDeviceToHost=2,
         memcpyAsync=_memcpy,
     )
     allocators = [None]
@@ -195,7 +194,9 @@ def module(cards=1, capability=(9, 0)):
         Event=Event,
         Stream=Stream,
         MemoryPool=Pool,
+        alloc_pinned_memory=bytearray,
         get_elapsed_time=get_elapsed_time,
+        get_current_stream=lambda: used[0],
         nvtx=Nvtx(),
         set_allocator=lambda malloc: allocators.__setitem__(0, malloc),
         using_allocator=using_allocator,
