@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -22,7 +22,6 @@ from netcli.prototxt.lines import Document
 log = logging.getLogger("netcli")
 
 Watcher = Callable[[int, bool], AbstractContextManager[Any]]  # of a layer's number, and whether it runs backward
-NOBODY = nullcontext()
 
 
 class Passes:
@@ -147,7 +146,7 @@ class Passes:
             mirror.has_read()
 
     def _run(self, numbers: Iterable[int], stop: int, follow: Callable[[int, int], None]) -> None:
-        i = 0
+        i, watcher = 0, self.watcher
         try:
             with np.errstate(all="ignore"):  # what is not finite shows in the results, as in Caffe
                 for i in numbers:
@@ -155,8 +154,11 @@ class Passes:
                     if step is None:
                         continue
                     forward, bottom, top, shapes = step
-                    with self._watched(i, False):
+                    if watcher is None:
                         forward(bottom, top)
+                    else:
+                        with watcher(i, False):
+                            forward(bottom, top)
                     for blob, shape in shapes:
                         if blob.shape is not shape:
                             follow(i, stop)
@@ -164,9 +166,6 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
-
-    def _watched(self, i: int, backward: bool) -> AbstractContextManager[Any]:
-        return NOBODY if self.watcher is None else self.watcher(i, backward)
 
     def loss(self, start: int, stop: int) -> float:
         """The part that layers `start` to `stop` - 1 had in the last pass's loss; on a card that of all that ran.
@@ -239,15 +238,18 @@ class Passes:
             self._run_backward(start, end)
 
     def _run_backward(self, start: int, end: int) -> None:
-        i = start
+        i, watcher = start, self.watcher
         try:
             with np.errstate(all="ignore"):
                 for i in range(start, end - 1, -1):
                     step = self._backward[i]
                     if step is not None:
                         backward, top, propagate, bottom = step
-                        with self._watched(i, True):
+                        if watcher is None:
                             backward(top, propagate, bottom)
+                        else:
+                            with watcher(i, True):
+                                backward(top, propagate, bottom)
         except NetcliError:
             with placed(self._documents[i]):
                 raise
