@@ -26,7 +26,8 @@ class Profile(Hook):
     said   told where it is
 
     In it are the training net's layers, what its sources read ahead, the updates, tests and snapshots.  The iterations
-    compute what they would have; on a card their passes are asked for anew, layer by layer, and not replayed.
+    compute what they would have; on a card their passes are asked for anew, layer by layer, and not replayed;
+    behind them passes are recorded again.
     """
 
     order: ClassVar[Order] = Order.GUARD  # the first of an iteration's: tests are within it
