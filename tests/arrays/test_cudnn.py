@@ -14,7 +14,7 @@ from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.conv import Conv as General
 from netcli.arrays.cuda.device import LIBRARY
 from netcli.arrays.cudnn.conv import Conv
-from netcli.arrays.cudnn.graph import Graph
+from netcli.arrays.cudnn.graph import BIAS, BIAS_AND_RELU, Graph
 from netcli.arrays.ops import Ops
 from netcli.arrays.plain.conv import Conv as PlainConv
 from netcli.arrays.unsupported import Unsupported
@@ -196,6 +196,98 @@ def test_where_no_plan_fits_it_is_done_without(card):
     check(HostPlan(plan, card), CASE)
 
 
+# -- the bias, and a ReLU, in the same pass
+
+
+def finished(plan, case, value=1.0, seed=3):
+    """What forward gives; one item of x is `value`."""
+    shape, filters, kernel, group = case[0], case[1], case[2], case[6]
+    x, w = activation(*shape, seed=seed), normal(filters, shape[1] // group, *kernel, seed=4)
+    x[0, 1, 2, 2] = value
+    y = np.full(plan.y_shape, np.nan, "f4")
+    with np.errstate(all="ignore"):
+        plan.forward(x, w, normal(filters, seed=5), y)
+    return y
+
+
+BIASED = {"dense": CASE, "groups": (*GROUPS[:7], True), "many groups": (*MANY_GROUPS[:7], True)}
+
+
+@pytest.mark.parametrize("relu", [None, 0.0])
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("case", BIASED.values(), ids=BIASED)
+def test_the_bias_and_a_relu_are_done_in_one_pass(card, monkeypatch, relu, bf16, case):
+    card.tf32 = True
+    plan = Conv(card, *case, "f4", relu=relu, bf16=bf16)
+    monkeypatch.setattr(plan, "_epilogue", None)
+    for value in (1, np.nan, np.inf, -np.inf):
+        want = finished(PlainConv(*case, "f4", relu=relu, bf16=bf16), case, value)
+        np.testing.assert_allclose(finished(HostPlan(plan, card), case, value), want, rtol=1e-4, atol=1e-4)
+    (graph,) = fake.built
+    assert graph.rectifies == (relu is not None)
+
+
+@pytest.mark.parametrize(
+    ("tf32", "options"),
+    [(False, {}), (True, {"relu": 0.25}), (True, {"add": True}), (True, {"affine": True}), (True, {"prelu": True})],
+)
+def test_what_is_done_in_a_pass_of_its_own(card, tf32, options):
+    """In strict float32 all: cuDNN has for it only what it falls back to."""
+    card.tf32 = tf32
+    plan = Conv(card, *CASE, "f4", **options)
+    way = plan._way
+    assert way._in_one is False
+
+
+@pytest.mark.parametrize("fault", ["forgets", "declines_behind"])
+def test_where_cudnn_has_no_such_pass_or_a_wrong_one_two_serve(card, monkeypatch, fault):
+    monkeypatch.setattr(fake, fault, True)
+    card.tf32 = True
+    plan = HostPlan(Conv(card, *CASE, "f4", relu=0.0), card)
+    for value in (1, np.nan):
+        want = finished(PlainConv(*CASE, "f4", relu=0.0), CASE, value)
+        np.testing.assert_allclose(finished(plan, CASE, value), want, rtol=1e-4, atol=1e-4)
+    assert [graph.bias_of is None for graph in fake.built] == [False, True]
+
+
+@pytest.mark.parametrize(("one", "two"), [(1.0, 2.0), (2.0, 1.0)])
+def test_one_pass_or_two_is_timed_and_remembered(card, own_cache, monkeypatch, one, two):
+    card.tf32 = True
+    bodies = []
+    compute = fake.pygraph._compute
+
+    def note(graph, *args):
+        bodies.append(graph.bias_of is not None)
+        compute(graph, *args)
+
+    def seconds(work):
+        bodies.clear()
+        work()
+        return one if bodies[0] else two
+
+    monkeypatch.setattr(fake.pygraph, "_compute", note)
+    monkeypatch.setattr(card, "seconds", seconds, raising=False)
+    choices = Choices()
+    want = finished(PlainConv(*CASE, "f4", relu=0.0), CASE)
+    plan = HostPlan(Conv(card, *CASE, "f4", relu=0.0, choices=choices), card)
+    for _ in range(2):
+        np.testing.assert_allclose(finished(plan, CASE), want, rtol=1e-4, atol=1e-4)
+    assert bodies[-1] == (one < two)
+    (key,) = (key for key in choices.made if key.endswith(": passes"))
+    assert choices.made[key] == ("one" if one < two else "two")
+    assert json.loads(own_cache.read_text())["cuDNN 92800, emulated card"][key] == choices.made[key]
+    # Another process knows it, and one that is resumed keeps its own.
+    monkeypatch.setattr(choices_module, "_measured", {})
+    choices_module._on_disk.cache_clear()
+    monkeypatch.setattr(card, "seconds", None, raising=False)
+    for ways, wanted in (({}, one < two), ({key: "one"}, True), ({key: "two"}, False)):
+        later = Choices()
+        later.follow({**choices.made, **ways} if ways else {})
+        plan = HostPlan(Conv(card, *CASE, "f4", relu=0.0, choices=later), card)
+        np.testing.assert_allclose(finished(plan, CASE), want, rtol=1e-4, atol=1e-4)
+        assert bodies[-1] == wanted
+
+
 def test_iterations_are_recorded(card):
     plan = Conv(card, *CASE, "f4")
     x, w, b = (card.from_host(normal(*shape)) for shape in ((2, 6, 7, 8), (16, 8, 3, 3), (16,)))
@@ -270,16 +362,18 @@ def test_cudnn_has_plans(described, tf32, case):
     way = Conv(card, *case, "f4")._way
     for operation, roles in (("forward", "xwy"), ("backward_data", "ywx"), ("backward_weights", "xyw")):
         tensors = [getattr(way, f"_{role}") for role in roles]
-        graph = Graph(card, operation, *tensors, way._window, False)
-        graph.settle(None, ())
-        assert graph.is_settled
+        for behind in ("", *([BIAS, BIAS_AND_RELU] if operation == "forward" and tf32 else [])):
+            graph = Graph(card, operation, *tensors, way._window, False, behind)
+            graph.settle(None, ())
+            assert graph.is_settled
 
 
 def test_cudnn_takes_graphs_of_bfloat16(described):
-    """Their plans are compiled for a card that is there."""
     card = DescribedCard()
     card.cudnn = (described, None)
     way = Conv(card, *CASE, "f4", bf16=True)._way
     for operation, roles in (("forward", "xwy"), ("backward_data", "ywx"), ("backward_weights", "xyw")):
         tensors = [getattr(way, f"_{role}") for role in roles]
-        assert Graph(card, operation, *tensors, way._window, True)._graph.get_execution_plan_count() > 0
+        for behind in ("", *([BIAS, BIAS_AND_RELU] if operation == "forward" else [])):
+            graph = Graph(card, operation, *tensors, way._window, True, behind)
+            assert graph._graph.get_execution_plan_count() > 0  # compiled for a card that is there

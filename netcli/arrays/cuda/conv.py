@@ -26,13 +26,13 @@ from netcli.arrays.work_space import Calls, WorkSpace
 class Way(Protocol):
     """The products of a convolution, of flat arrays, channels-last, with filters as `reordered` puts them.
 
-    backward_weights has dw in Caffe's order.
+    forward returns whether it has added b and done the ReLU behind it, too; backward_weights has dw in Caffe's order.
     """
 
     @property
     def reordered(self) -> Reordered: ...
 
-    def forward(self, x: Any, w: Any, y: Any) -> None: ...
+    def forward(self, x: Any, w: Any, y: Any, b: Any) -> bool: ...
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None: ...
 
@@ -69,12 +69,13 @@ class Conv:
         of = Geometry(x_shape, num_output, kernel, stride, pad, dilation, group)
         self._card, self._dtype, self._bf16, self._held = card, np.dtype(dtype), bf16, held
         self._of, self.y_shape, self._w_shape = of, of.y_shape, of.w_shape
-        self._way = self._make_way(card, of, dtype, bf16, choices)
+        self._epilogue = Epilogue(card, num_output, count_of(of.y_shape), dtype, relu)
+        is_simple = bias and not (add or affine or prelu) and relu in (None, 0)
+        self._way = self._make_way(card, of, dtype, bf16, choices, self._epilogue if is_simple else None)
         self._x, self._y, self._z = (
             _channels_last(card, f"{name} channels-last", shape, dtype)
             for name, shape in (("x", x_shape), ("y", of.y_shape), ("z", of.y_shape))
         )
-        self._epilogue = Epilogue(card, num_output, count_of(of.y_shape), dtype, relu)
         of_x, of_y = Ports(card, x_shape, dtype), Ports(card, of.y_shape, dtype)
         of_w, of_channels = Ports(card, of.w_shape, dtype, False), Ports(card, (num_output,), dtype)
 
@@ -93,8 +94,19 @@ class Conv:
         there = (affine, affine, add, prelu)
         self._after = [sum(there[:place]) if there[place] else None for place in range(4)]
 
-    def _make_way(self, card: CudaDevice, of: Geometry, dtype: Any, bf16: bool, choices: Choices | None) -> Way:
-        """What multiplies; raises Unsupported. For inheriting."""
+    def _make_way(
+        self,
+        card: CudaDevice,
+        of: Geometry,
+        dtype: Any,
+        bf16: bool,
+        choices: Choices | None,
+        epilogue: Epilogue | None,
+    ) -> Way:
+        """What multiplies; raises Unsupported. For inheriting.
+
+        epilogue: what is done to results where that is a bias, and perhaps a ReLU of slope 0, alone
+        """
         return (Depthwise if of.channels == 1 else Products)(card, of, dtype, bf16)
 
     @cached_property
@@ -118,8 +130,9 @@ class Conv:
 
     def _run_forward(self, x: Any, w: Any, b: Any, y: Any, s: Any, t: Any, z: Any, a: Any) -> None:
         result = self._y.memory(y)
-        self._way.forward(self._x.read(x), self._filters if self._held else self._way.reordered.read(w), result)
-        self._epilogue(result, b, s, t, None if z is None else self._z.read(z), a)
+        filters = self._filters if self._held else self._way.reordered.read(w)
+        if not self._way.forward(self._x.read(x), filters, result, b):
+            self._epilogue(result, b, s, t, None if z is None else self._z.read(z), a)
         self._y.put(result, y)
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:

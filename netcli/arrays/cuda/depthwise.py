@@ -45,8 +45,9 @@ class Depthwise:
     def _weights(self) -> Kernel:
         return self._kernel("depthwise_weights", rows=self._parts.rows)
 
-    def forward(self, x: Any, w: Any, y: Any) -> None:
+    def forward(self, x: Any, w: Any, y: Any, b: Any) -> bool:
         self._forward(x, w, y, self._sizes, *self._numbers, self._of.positions, *self._of_filters)
+        return False
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
         self._data(dy, w, dx, self._sizes, *self._numbers, self._of.pixels, *self._of_filters)

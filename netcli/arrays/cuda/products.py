@@ -153,17 +153,18 @@ class Products:
 
     # -- the products
 
-    def forward(self, x: Any, w: Any, y: Any) -> None:
+    def forward(self, x: Any, w: Any, y: Any, b: Any) -> bool:
         of, filters = self._of, self._filters(w)
         if of.is_pointwise and of.positions:
             self._card.gemm(x.reshape(of.pixels, -1), filters[0].T, y.reshape(of.positions, -1), bf16=self._bf16)
-            return
+            return False
         for block in self._blocks():
             windows, results = self._unrolled(x, block), self._results(y, block)
             for group in range(of.group):
                 self._card.gemm(windows[group], filters[group].T, results[group], bf16=self._bf16)
             if of.group > 1:
                 self._regroup(results, self._rows(y, block), of.group, block.positions, of.filters)
+        return False
 
     def backward_data(self, dy: Any, w: Any, dx: Any) -> None:
         of, filters = self._of, self._filters(w)

@@ -19,6 +19,7 @@ from netcli.arrays.unsupported import Unsupported
 
 MOST = 8  # plans that are timed
 MOST_TRIED = 64  # plans that are built until one can be
+BIAS, BIAS_AND_RELU = "bias", "bias and ReLU"
 LOOKS = 3  # at each plan, of which the shortest counts
 GAIN = 0.97  # of the time of the first plan: another is taken only where it does with less
 
@@ -45,19 +46,29 @@ class Graph:
     operation  "forward" of x and w, "backward_data" of dy and w, "backward_weights" of x and dy
     a, b, c    what is multiplied, and the result
     bf16       a and b are of bfloat16; c is float32 always
+    behind     what forward does to its results in the same pass: "", BIAS, or BIAS_AND_RELU, of slope 0
     """
 
     def __init__(
-        self, card: CudaDevice, operation: str, a: Tensor, b: Tensor, c: Tensor, window: Window, bf16: bool
+        self,
+        card: CudaDevice,
+        operation: str,
+        a: Tensor,
+        b: Tensor,
+        c: Tensor,
+        window: Window,
+        bf16: bool,
+        behind: str = "",
     ) -> None:
         self._card = card
         self._cudnn, self._handle = card.cudnn
-        self._key = ", ".join(
+        self.key = ", ".join(
             [
                 f"cuDNN convolution {operation.replace('_', ' ')} {size_text(a.shape)}",
                 f"with {size_text(b.shape)} to {size_text(c.shape)}",
                 *(f"{name} {size_text(sizes)}" for name, sizes in zip(window._fields, window, strict=True)),
                 f"channels of all {a.strides[3]}, {c.strides[3]}",
+                *[f"and {behind}"] * bool(behind),
                 *["bf16"] * bf16,
                 *["tf32"] * card.tf32,
                 *["deterministic"] * card.deterministic,
@@ -66,15 +77,15 @@ class Graph:
         self._plan: int | None = None
         self._memory: Any = None  # that the plan works in
         try:
-            self._graph = self._built(operation, a, b, c, window, bf16)
+            self._graph = self._built(operation, a, b, c, window, bf16, behind)
         except self._faults as fault:
-            raise Unsupported(f"cuDNN declines {self._key}: {_first_line(fault)}") from None
+            raise Unsupported(f"cuDNN declines {self.key}: {_first_line(fault)}") from None
 
     @property
     def _faults(self) -> tuple[type[Exception], ...]:
         return (self._cudnn.cudnnGraphNotSupportedError, RuntimeError, ValueError)
 
-    def _built(self, operation: str, a: Tensor, b: Tensor, c: Tensor, window: Window, bf16: bool) -> Any:
+    def _built(self, operation: str, a: Tensor, b: Tensor, c: Tensor, window: Window, bf16: bool, behind: str) -> Any:
         cudnn = self._cudnn
         real = cudnn.data_type.FLOAT
         given = cudnn.data_type.BFLOAT16 if bf16 else real
@@ -98,9 +109,11 @@ class Graph:
         else:
             result = graph.conv_wgrad(image=first, loss=second, **how)
         if bf16:
-            # A product of bfloat16 alone is of bfloat16 in cuDNN; with something behind it, it need not be.
-            result.set_dim(list(c.shape)).set_stride(list(c.strides)).set_data_type(real)
-            result = graph.identity(input=result)
+            # A product of bfloat16 alone is of bfloat16 in cuDNN; with something behind it, it need not be.  A bias is
+            # not enough: plans for that are of one type.
+            result = graph.identity(input=self._inner(result, c))
+        if behind:
+            result = self._followed(graph, self._inner(result, c), c, behind)
         result.set_output(True).set_data_type(real).set_dim(list(c.shape)).set_stride(list(c.strides)).set_uid(3)
         graph.validate()
         graph.build_operation_graph()
@@ -115,9 +128,23 @@ class Graph:
         graph.create_execution_plans(modes)
         return graph
 
-    def run(self, a: int, b: int, c: int) -> None:
-        """Execute on arrays at these addresses, by the plan that `settle` found."""
-        self._execute(self._plan, self._memory, (a, b, c))
+    def _inner(self, result: Any, c: Tensor) -> Any:
+        """What stays within the graph, of c's shape."""
+        return result.set_dim(list(c.shape)).set_stride(list(c.strides)).set_data_type(self._cudnn.data_type.FLOAT)
+
+    def _followed(self, graph: Any, result: Any, c: Tensor, behind: str) -> Any:
+        filters, real = c.shape[1], self._cudnn.data_type.FLOAT
+        strides = [filters, 1, filters, filters]
+        bias = graph.tensor(name="bias", dim=[1, filters, 1, 1], stride=strides, data_type=real, uid=4)
+        result = graph.bias(input=result, bias=bias)
+        if behind == BIAS_AND_RELU:
+            # Unless told otherwise cuDNN ends it at the largest float32, and infinity would go unnoticed.
+            result = graph.relu(input=self._inner(result, c), upper_clip=float("inf"))
+        return result
+
+    def run(self, *addresses: int) -> None:
+        """Execute on arrays at these addresses, a, b, c and of biases, by the plan that `settle` found."""
+        self._execute(self._plan, self._memory, addresses)
 
     def _execute(self, plan: Any, memory: Any, addresses: Sequence[int]) -> None:
         at = dict(enumerate(addresses, 1))
@@ -138,11 +165,11 @@ class Graph:
             if choices is not None and len(plans) > 1:
                 with choices.measuring():
                     plan = self._fastest(plans, addresses)
-                choices.keep(self._machine, self._key, self._name(plan), on_disk=True)
+                choices.keep(self.machine, self.key, self._name(plan), on_disk=True)
         count = self._nbytes(plan)
         self._memory = self._card.library_work(count) if count else None
         if choices is not None:
-            choices.take(self._key, self._name(plan))
+            choices.take(self.key, self._name(plan))
         self._plan = plan
 
     def nbytes(self, choices: Choices | None) -> int:
@@ -154,7 +181,7 @@ class Graph:
         return self._nbytes(self._plans(1)[0] if plan is None else plan)
 
     @property
-    def _machine(self) -> str:
+    def machine(self) -> str:
         """What times depend on beside the operation."""
         return f"cuDNN {self._cudnn.backend_version()}, {self._card.model}"
 
@@ -165,7 +192,7 @@ class Graph:
         """The plan that is known to be best, where cuDNN still has it."""
         if choices is None:
             return None
-        for way in choices.known(self._machine, self._key):
+        for way in choices.known(self.machine, self.key):
             for plan in range(self._graph.get_execution_plan_count()):
                 if self._name(plan) == way and self._can_be_built(plan):
                     return plan
@@ -180,7 +207,7 @@ class Graph:
                 if len(found) == most:
                     break
         if not found:
-            raise Unsupported(f"cuDNN has no plan for {self._key}")
+            raise Unsupported(f"cuDNN has no plan for {self.key}")
         return found
 
     def _can_be_built(self, plan: int) -> bool:
@@ -199,7 +226,7 @@ class Graph:
         memory = self._card.empty(max(1, *map(self._nbytes, plans)), np.uint8)
         times = {plan: seconds for plan in plans if (seconds := self._time(plan, memory, addresses)) is not None}
         if not times:
-            raise Unsupported(f"cuDNN fails at every plan for {self._key}")
+            raise Unsupported(f"cuDNN fails at every plan for {self.key}")
         first, best = next(iter(times)), min(times, key=lambda plan: times[plan])
         return best if times[best] < GAIN * times[first] else first
 

@@ -1,7 +1,8 @@
 """cuDNN's frontend, as far as it is used: graphs of one convolution, held to cuDNN's rules and computed by NumPy.
 
 built    what was built, the latest last
-declines whether no graph is supported
+declines whether no graph is supported; declines_behind: those with a bias alone
+forgets  whether a ReLU makes 0 of what is no number
 """
 
 import ctypes
@@ -13,7 +14,7 @@ import numpy as np
 from arrays.emulated import xp
 
 built = []
-declines = False
+declines = declines_behind = forgets = False
 
 data_type = enum.Enum("data_type", "FLOAT BFLOAT16")
 heur_mode = enum.Enum("heur_mode", "A B FALLBACK")
@@ -92,7 +93,7 @@ class pygraph:  # noqa: N801
         assert handle == HANDLE
         assert intermediate_data_type is compute_data_type is data_type.FLOAT
         self.given, self.tensors, self.deselected, self.modes = io_data_type, [], [], []
-        self.validated, self.plan = False, None
+        self.validated, self.plan, self.bias_of, self.rectifies, self.is_widened = False, None, None, False, False
         built.append(self)
 
     def tensor(self, *, name, dim, stride, data_type, uid):
@@ -115,16 +116,33 @@ class pygraph:  # noqa: N801
     def conv_wgrad(self, *, image, loss, **how):
         return self._conv("weights", image, loss, how)
 
+    def bias(self, *, input, bias):
+        assert input is self.result
+        assert input.dim
+        assert input.data_type is data_type.FLOAT
+        assert bias is self.tensors[2]
+        assert bias.dim == [1, input.dim[1], 1, 1]
+        assert bias.data_type is data_type.FLOAT
+        self.bias_of, self.result = bias, Tensor(made_by="bias")
+        return self.result
+
+    def relu(self, *, input, upper_clip):
+        assert input is self.result
+        assert upper_clip == np.inf  # else cuDNN clips at the largest number
+        self.rectifies, self.result = True, Tensor(made_by="relu")
+        return self.result
+
     def identity(self, *, input):
         assert input is self.result
         assert input.dim  # which a gradient of filters does not follow from
+        self.is_widened = input.made_by == "conv"
         self.result = Tensor(made_by="identity")
         return self.result
 
     def validate(self):
         c = self.result
         assert c.is_output
-        assert sorted(each.uid for each in (*self.tensors, c)) == [1, 2, 3]
+        assert sorted(each.uid for each in (*self.tensors, c)) == [1, 2, 3, 4][: 3 if self.bias_of is None else 4]
         for each in (self.a, self.b, c):
             each.check()
         x, w, y = self._roles(self.a.dim, self.b.dim, c.dim)
@@ -151,9 +169,9 @@ class pygraph:  # noqa: N801
 
     def create_execution_plans(self, modes):
         self.modes = modes
-        # Of bfloat16 a convolution alone gives bfloat16.
-        mixed = self.given is data_type.BFLOAT16 and self.result.made_by == "conv"
-        if declines or (mixed and self.result.data_type is data_type.FLOAT):
+        # Of bfloat16 a convolution gives bfloat16, unless what is behind it begins with an identity.
+        mixed = self.given is data_type.BFLOAT16 and not self.is_widened
+        if declines or (declines_behind and self.bias_of) or (mixed and self.result.data_type is data_type.FLOAT):
             raise cudnnGraphNotSupportedError("no engine\nfor this")
 
     def get_execution_plan_count(self):
@@ -174,11 +192,12 @@ class pygraph:  # noqa: N801
         assert handle == HANDLE
         assert index > 0
         assert workspace
-        assert set(addresses) == {1, 2, 3}
+        assert set(addresses) == {each.uid for each in (*self.tensors, self.result)}
         a, b, c = (addresses[each.uid] for each in (self.a, self.b, self.result))
-        xp.recording.do(lambda: self._compute(a, b, c, workspace, index))
+        bias = None if self.bias_of is None else addresses[self.bias_of.uid]
+        xp.recording.do(lambda: self._compute(a, b, c, bias, workspace, index))
 
-    def _compute(self, a, b, c, workspace, index):
+    def _compute(self, a, b, c, bias, workspace, index):
         ctypes.memset(workspace, 0xFF, WORKSPACE * index)
         first, second, into = self.a.values(a), self.b.values(b), self.result.at(c)
         result = np.zeros(self.result.dim)
@@ -204,4 +223,8 @@ class pygraph:  # noqa: N801
         if self.kind == "data":
             inside = (slice(p, p + n) for p, n in zip(before, x.shape[2:], strict=True))
             result = padded[(slice(None), slice(None), *inside)]
+        if bias is not None:
+            result += self.bias_of.values(bias)
+        if self.rectifies:
+            result = np.where(np.isnan(result), 0 if forgets else result, np.maximum(result, 0))
         into[...] = result
