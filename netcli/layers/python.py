@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from netcli.arrays.layout import Shape
@@ -87,7 +87,10 @@ class Python(Layer):
         with self._users("__init__"):
             self.user: Any = cls(self.param) if issubclass(cls, PythonLayer) else cls()
         self._ran = False
-        self._shown = PythonBlob if getattr(cls, "device", "") == "gpu" else blob_for_host
+        on_device = getattr(cls, "device", "") == "gpu"
+        self._shown = PythonBlob if on_device else blob_for_host
+        # What a class asks a card for by itself must not come between what others ask for.
+        self._aside = nullcontext if on_device else self.context.device.aside
         self.user.blobs = PythonBlobs(self._add)
         self.user.param_str = p.param_str
         self.user.phase = self.phase
@@ -123,7 +126,7 @@ class Python(Layer):
     def _call(self, verb: str, first: Sequence[Blob], last: Sequence[Blob], *between: Any) -> None:
         """Call a verb with blobs, and what comes between them."""
         shown = {id(blob): self._shown(blob) for blob in (*first, *last)}  # one for one that is bottom and top
-        with self._users(verb), self.context.device.aside():
+        with self._users(verb), self._aside():
             getattr(self.user, verb)([shown[id(blob)] for blob in first], *between, [shown[id(blob)] for blob in last])
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -8,6 +8,8 @@ from netcli.pycaffe import Net, io
 from netcli.pycaffe.classifier import Classifier
 from pycaffe.image_nets import ImageNet
 
+pytestmark = pytest.mark.usefixtures("device")
+
 MEAN = np.array([10.0, 20, 30])
 
 

@@ -10,6 +10,8 @@ from netcli.pycaffe import Net, io
 from netcli.pycaffe.detector import Detector
 from pycaffe.image_nets import ImageNet
 
+pytestmark = pytest.mark.usefixtures("device")
+
 SIZE = 12
 WINDOWS = [(2, 3, 17, 12), (0, 0, 20, 24), (10, 1, 20, 8), (0, 18, 6, 24), (5, 5, 6, 6)]
 MEAN = np.array([10.0, 20, 30])  # blue, green, red

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from arrays.emulated import xp
 from arrays.emulated.ops import CARD
 from netcli import pycaffe as caffe
 from netcli.arrays.device import CPU
@@ -63,6 +64,13 @@ def test_nets_stay_on_the_device_that_they_were_built_for(tmp_path):
     losses = [float(net.forward(data=DATA, label=[0, 1, 2, 3])["loss"]) for net in (first, second)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert second.blobs["data"].data.base is not first.blobs["data"].data.base
+
+
+def test_the_mode_of_a_solvers_file_chooses_nothing(project):
+    project.write("solver_mode: GPU")
+    assert device_of(on_cpu(lambda: caffe.SGDSolver(project.solver)).net) is CPU
+    project.write("solver_mode: CPU")
+    assert device_of(caffe.SGDSolver(project.solver).net) is CARD
 
 
 def test_nets_of_different_devices_share_nothing(tmp_path):
@@ -245,6 +253,24 @@ class Twice:
         bottom[0].diff[...] = self.blobs[0].data[0] * top[0].diff
 
 
+class OnCard:
+    device = "gpu"
+    seen = []
+
+    def setup(self, bottom, top):
+        pass
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].shape)
+
+    def forward(self, bottom, top):
+        self.seen.append((type(bottom[0].data), self.other_may()))
+        top[0].data[...] = bottom[0].data * 2
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = top[0].diff * 2
+
+
 class Drawn:
     def setup(self, bottom, top):
         self.draws = np.random.default_rng(1)
@@ -297,6 +323,39 @@ def test_python_layers_train_as_on_the_cpu(layers):
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     assert len(got) == 6
+
+
+def test_a_layer_that_works_on_the_card_has_its_arrays_and_the_turn(layers):
+    before, loss, after = layers.net.read_text().partition('layer { name: "loss"')
+    text = before + python_layer("OnCard", ["ip2"], ["twice"]) + loss
+    layers.net.write_text(text + after.replace('bottom: "ip2"', 'bottom: "twice"'))
+
+    def other_may():
+        got = []
+
+        def take():
+            got.append(CARD.turn.acquire(blocking=False))
+            if got[0]:
+                CARD.turn.release()
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        return got[0]
+
+    def run():
+        solver = caffe.SGDSolver(layers.solver)
+        layer = solver.net.layer_dict["OnCard"]
+        layer.other_may = other_may
+        solver.net.blobs["ip2"].data[...] = 1  # a mirror, too
+        solver.step(3)
+        return layer.seen[-1], solver.net.blobs["twice"].data.copy()
+
+    (kind, may), got = run()
+    assert (kind, may) == (xp.DeviceArray, False)
+    (kind, _), want = on_cpu(run)
+    assert kind is np.ndarray
+    np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
 
 
 def test_a_layer_may_wait_for_another_threads_net(layers, monkeypatch, tmp_path_factory):
