@@ -99,17 +99,46 @@ def test_one_that_is_cut_off_is_refused_as_a_whole_one_is():
             decode_image(data, None, need)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_damage_gives_the_pixels_that_it_gives_in_the_whole_image(data):
-    """Where the whole can be decoded; damage further down may then go unseen."""
+def test_damage_is_told_or_not_as_it_is_of_the_whole_image(data):
+    """And what can be decoded all the same has the same pixels."""
     file = bytearray(jpeg(noise(160, 60)))
     begin = file.index(b"\xff\xda") + 14
     for _ in range(data.draw(st.integers(1, 3))):
         file[data.draw(st.integers(begin, len(file) - 3))] = data.draw(st.integers(0, 255))
+    marker = data.draw(st.one_of(st.none(), st.binary(min_size=1, max_size=3)))
+    if marker is not None:
+        place = data.draw(st.integers(begin, len(file) - 2))
+        file[place:place] = b"\xff" + marker
     try:
         whole = decode_image(bytes(file))
-    except DataError:
+    except DataError as fault:
+        with pytest.raises(DataError, match=fault.message):
+            decode_image(bytes(file), None, lambda *_: (1, 60))
         return
     part = decode_image(bytes(file), None, lambda *_: (1, 60))
     np.testing.assert_array_equal(part[:, :60], whole[:, :60])
+
+
+@pytest.mark.parametrize(
+    ("before", "what"),
+    [
+        (b"\xff\xdb", b"\xff"),  # one more byte of 255 may stand before any marker,
+        (b"\xff\xdb", b"\xff\xd0"),  # and these two have no length
+        (b"\xff\xdb", b"\xff\x01"),
+        (b"\xff\xd9", b"\xff\xc0\x00\x11"),
+        (b"\xff\xd9", b"\xff\xff"),
+    ],
+)
+def test_markers_that_are_read_in_other_ways_leave_it_whole(before, what):
+    data = jpeg(noise(160, 60))
+    place = data.index(before)
+    assert upper_part(data[:place] + what + data[place:], 160, 50) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.integers(1, 300), st.integers(1, 300))
+def test_bytes_of_any_kind_are_a_part_or_none(middle, height, rows):
+    upper_part(b"\xff\xd8" + middle + b"\xff\xd9", height, rows)
+    upper_part(b"\xff\xd8\xff\xc0" + middle + b"\xff\xda\x00\x02\x00\xff\xd9", height, rows)
