@@ -28,7 +28,7 @@ from netcli.sources.image_records import FITS, Recipe
 from netcli.sources.image_sets import Classes, ImageSet, Listed
 from netcli.sources.shard_writer import ShardWriter
 from netcli.sources.sharded_conversion import convert_to_shards, vectors_to_shards
-from netcli.sources.shards import MOST, Shards
+from netcli.sources.shards import MOST, Shards, shards_of
 from netcli.training.durations import duration
 
 
@@ -192,11 +192,13 @@ def convert(
     if not 1 <= len(rest) <= 2:
         raise click.UsageError("give ROOT LIST DB, or ROOT DB for a folder of classes or an archive of them")
     database, list_file = rest[-1], rest[0] if len(rest) == 2 else None
+    is_numbered = shard_count is not None and shards_of(database) is not None
     _check_together(
         ("--resize-width and --resize-height go together", bool(resize_width) != bool(resize_height)),
         ("--size and --short-side exclude each other", bool(size and short_side)),
         (f"--encode-type is one of {', '.join(FORMATS)}", bool(encode_type) and encode_type.lower() not in FORMATS),
         ("--vectors wants a LIST", vectors is not None and list_file is None),
+        (f"--shards N makes DB@N: name DB without a number, not {database}", is_numbered),
     )
     size = (resize_height, resize_width) if resize_height else size
     images, numbers = image_set(root, list_file, vectors)

@@ -12,10 +12,12 @@ from netcli.sources import leveldb_writer, lmdb_writer
 from netcli.sources.leveldb_reader import LevelDbReader, check_not_in_use, holds_leveldb
 from netcli.sources.lmdb_reader import DATA_FILE, LmdbReader, holds_lmdb
 from netcli.sources.new_folder import check_place
+from netcli.sources.open_files import allow
 from netcli.sources.shards import ShardedReader, other_forms, shards_of
 
 LMDB, LEVELDB = "lmdb", "leveldb"
 BACKENDS = (LMDB, LEVELDB)
+FILES = 10  # that an open LevelDB has open of its own, about; an LMDB has fewer
 
 
 class Database(Protocol):
@@ -96,6 +98,7 @@ def open_database(path: str, preferred: str = LMDB) -> Database:
     if shards is None:
         return _opened(path, preferred)
     shards.check()
+    allow(FILES * shards.count)
     with ExitStack() as opened:
         readers = [
             opened.enter_context(closing(_opened(folder, preferred, may_be_empty=True))) for folder in shards.folders
@@ -136,6 +139,9 @@ def create_database(path: str, backend: str, *, overwrite: bool = False, job: st
     overwrite: replace a database of this kind that is there
     job: see `LmdbWriter`; a LevelDB that is not finished is begun anew
     """
+    shards = shards_of(path)
+    if shards is not None and any(map(os.path.exists, shards.folders)):
+        raise DataError(f"{path} would hide the database in shards of this name; choose another")
     if backend == LMDB:
         return lmdb_writer.LmdbWriter(path, overwrite=overwrite, job=job)
     return leveldb_writer.LevelDbWriter(path, overwrite=overwrite)

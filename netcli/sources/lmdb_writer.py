@@ -146,7 +146,7 @@ class LmdbWriter:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        placed = False
+        placed, interrupted = False, kind is not None and issubclass(kind, KeyboardInterrupt)
         try:
             if kind is None:
                 self._commit()
@@ -157,10 +157,12 @@ class LmdbWriter:
                 placed = True
         except (lmdb.Error, OSError) as trouble:
             raise self._folder.not_written(trouble) from None
+        except KeyboardInterrupt:  # all may be there, and the disk takes its time
+            interrupted = True
+            raise
         finally:
             self._environment.close()
-            kept = self._job and kind is not None and issubclass(kind, KeyboardInterrupt)
-            if not placed and not kept:
+            if not placed and not (self._job and interrupted):
                 self._folder.drop()
             self._folder.release()
 

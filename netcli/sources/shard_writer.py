@@ -24,9 +24,9 @@ class ShardWriter:
 
     paths      of databases with the same number of records, all in one folder
     backend    of BACKENDS
-    overwrite  replace what is there of this kind, in whatever number of shards; it stays until all the new ones are
-               whole, and is removed before the first of them is in its place, so that old and new are never mixed.
-               A link is replaced, and what it leads to is left
+    overwrite  replace what is there of this kind, in whatever number of shards, once all the new ones are whole: what
+               has one of their names is removed before the first of them is in its place, so that old and new are
+               never mixed, and all else when the last is.  A link is replaced, and what it leads to is left
     whole_too  single databases `paths` count as being there
     job        what the records are made of, in words that no other records have.  Then a process that is killed or
                interrupted leaves what it has made, and the next with this job goes on behind it, to the same bytes.
@@ -131,17 +131,20 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
         try:
             if kind is None:
                 self._put_in_place()
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
         finally:
-            kept = self._job and kind is not None and issubclass(kind, KeyboardInterrupt)
-            if not self._placing and not kept:
+            if not self._placing and not (self._job and interrupted):
                 self._folder.drop()
             self._folder.release()
 
     def _put_in_place(self) -> None:
-        """Once all are whole: remove the old ones, then give the new ones their names."""
+        """Once all are whole: give the new ones their names, and remove the old ones."""
         try:
             if not self._placing:
                 self._check()
@@ -149,8 +152,9 @@ class ShardWriter:
                 sync_folder(self._partial)
                 self._placing = True
             made = {folder: self._made(folder) for shards in self._sets for folder in shards.folders}
-            for path in self._there():
-                if made.get(path) != path:
+            old = self._there()
+            for path in old:
+                if made.get(path, path) != path:
                     remove(path)
             for folder, new in made.items():
                 if new != folder:
@@ -163,6 +167,14 @@ class ShardWriter:
                 f"{self._sets[0].name} is whole, but can't be put in its place: {trouble.strerror}; "
                 f"its shards are in {self._partial}"
             ) from None
+        for path in old:
+            if path not in made:
+                try:
+                    remove(path)
+                except OSError as trouble:
+                    raise DataError(
+                        f"{self._sets[0].name} is in its place, but {path} can't be removed: {trouble.strerror}"
+                    ) from None
         self._folder.drop()
 
 

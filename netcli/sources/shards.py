@@ -20,9 +20,9 @@ from netcli.sources.image_list import named
 if TYPE_CHECKING:
     from netcli.sources.database import Database
 
-MOST = 1000  # shards of a database; all are open at once, and a process may mostly have 1024 files open
-_TOGETHER = re.compile(r"(.+)@(\d+)", re.DOTALL)
-_ONE = re.compile(r"-(\d{5,})-of-(\d{5,})")
+MOST = 1000  # shards of a database; all are open at once
+_TOGETHER = re.compile(r"(.+)@([0-9]{1,9})/*", re.DOTALL)
+_ONE = re.compile(r"-([0-9]{5,9})-of-([0-9]{5,9})")
 
 
 @dataclass(frozen=True)

@@ -164,3 +164,10 @@ def test_interrupted_it_says_so_and_goes_on(tmp_path):
         assert run(folder, "--shards", 8) == f"{folder}/db@8: 20000 records\n"
     assert len(records(folder / "db@8")) == 20_000
     assert not (folder / "db.shards.partial").exists()
+
+
+def test_the_number_of_shards_is_no_part_of_the_name(tmp_path):
+    folder = make_photos(tmp_path, 3)
+    said = convert(f"{folder}/photos/", folder / "list.txt", folder / "db@2", "--shards", 2)
+    assert f"--shards N makes DB@N: name DB without a number, not {folder}/db@2" in said
+    assert sorted(os.listdir(folder)) == ["list.txt", "photos"]

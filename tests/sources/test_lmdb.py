@@ -238,3 +238,17 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path, monkeypatch, scarce, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("job", ["these", ""])
+def test_interrupted_while_the_disk_is_waited_for_it_goes_on(tmp_path, monkeypatch, job):
+    def interrupt(_self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LmdbWriter, "_put_in_place", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "db", [(b"a", b"1"), (b"b", b"2")], job=job)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == (["db.partial"] if job else [])
+    with LmdbWriter(str(tmp_path / "db"), job=job) as writer:
+        assert writer.written == ([b"a", b"b"] if job else [])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from databases import DataRun, make_database, make_images, make_lmdb, needs_leveldb
 from netcli.errors import DataError
-from netcli.sources.database import BACKENDS, LEVELDB, LMDB, backend_of, keys_in, open_database
+from netcli.sources.database import BACKENDS, LEVELDB, LMDB, backend_of, create_database, keys_in, open_database
 from netcli.sources.shard_writer import ShardWriter
 from netcli.sources.shards import Shards, folders_of, found_shards, shards_of
 
@@ -115,24 +115,42 @@ def test_shards_without_any_record(tmp_path):
 
 
 def test_a_folder_whose_name_has_the_sign_is_itself(tmp_path):
-    write(tmp_path / "db", 2, RECORDS)
     path = make_lmdb(tmp_path / "db@2", make_images(3))
+    write(tmp_path / "db", 2, RECORDS)
     assert len(contents(path)) == 3
     assert shards_of(path) is None
     assert folders_of(path) == [path]
 
 
-def test_more_shards_than_a_process_may_have_files_open(tmp_path):
-    path = write(tmp_path / "db", 60, [(b"%08d" % i, b"") for i in range(60)])
+@pytest.fixture
+def few_files():
+    """The process may have 20 more files open, and may raise that."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, before[1]))
-    try:
-        sentence = refusal(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@kinds
+def test_more_shards_than_a_process_has_files_open_by_default(tmp_path, few_files, kind):
+    records = [(b"%08d" % i, b"") for i in range(60)]
+    assert contents(write(tmp_path / "db", 60, records, kind)) == records
+
+
+def test_more_shards_than_a_process_may_have_files_open(tmp_path, few_files, monkeypatch):
+    path = write(tmp_path / "db", 60, [(b"%08d" % i, b"") for i in range(60)])
+    monkeypatch.setattr("netcli.sources.database.allow", lambda _count: None)
+    sentence = refusal(path)
     assert sentence.startswith(f"{tmp_path}/db-000")
     assert "Too many open files" in sentence
+    monkeypatch.undo()
     assert len(contents(path)) == 60
+
+
+def test_a_path_that_ends_with_a_slash(tmp_path):
+    path = write(tmp_path / "db", 2, RECORDS)
+    assert contents(f"{path}/") == RECORDS
+    assert refusal(f"{tmp_path}/db@{'9' * 5000}").startswith("there is no database")
 
 
 # -- a layer over them
@@ -224,18 +242,24 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left(tmp_path):
     assert len(contents(tmp_path / "disk")) == 3
 
 
-def test_a_set_that_can_not_be_put_in_place_is_not_lost(tmp_path, monkeypatch):
+def refuse(monkeypatch, name, wanted):
+    """A function of the writer of shards fails for paths that end so."""
     from netcli.sources import shard_writer
 
-    write(tmp_path / "db", 1, RECORDS[:1])
-    remove = shard_writer.remove
+    owner = shard_writer if name == "remove" else os
+    call = getattr(owner, name)
 
-    def refuse(path):
-        if path.endswith("-of-00001"):
+    def refused(*paths):
+        if paths[-1].endswith(wanted):
             raise PermissionError(13, "Permission denied")
-        remove(path)
+        call(*paths)
 
-    monkeypatch.setattr(shard_writer, "remove", refuse)
+    monkeypatch.setattr(owner, name, refused)
+
+
+def test_a_set_that_can_not_be_put_in_place_is_not_lost(tmp_path, monkeypatch):
+    write(tmp_path / "db", 2, RECORDS[:2])
+    refuse(monkeypatch, "remove", "1-of-00002")
     with pytest.raises(DataError) as caught:
         write(tmp_path / "db", 2, RECORDS, overwrite=True, job="these")
     partial = f"{tmp_path}/db.shards.partial"
@@ -245,3 +269,37 @@ def test_a_set_that_can_not_be_put_in_place_is_not_lost(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert contents(write(tmp_path / "db", 2, [], overwrite=True, job="these")) == RECORDS
     assert sorted(os.listdir(tmp_path)) == ["db-00000-of-00002", "db-00001-of-00002"]
+
+
+def test_shards_of_another_number_stay_until_the_new_ones_are_in_their_places(tmp_path, monkeypatch):
+    old = write(tmp_path / "db", 2, RECORDS)
+    for name, wanted in (("rename", "db-00001-of-00003"), ("remove", "1-of-00002")):
+        refuse(monkeypatch, name, wanted)
+        with pytest.raises(DataError, match="Permission denied") as caught:
+            write(tmp_path / "db", 3, RECORDS, overwrite=True)
+        monkeypatch.undo()
+        if name == "rename":
+            assert contents(old) == RECORDS
+    assert f"db@3 is in its place, but {tmp_path}/db-00001-of-00002 can't be removed" in str(caught.value)
+    assert contents(f"{tmp_path}/db@3") == RECORDS
+    assert contents(write(tmp_path / "db", 3, RECORDS, overwrite=True)) == RECORDS
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_interrupted_while_all_are_put_in_their_places(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netcli.sources.shard_writer.sync_folder", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "db", 2, RECORDS, job="these")
+    monkeypatch.undo()
+    with ShardWriter([f"{tmp_path}/db"], 2, LMDB, job="these") as new:
+        assert new.finished == 2
+    assert contents(f"{tmp_path}/db@2") == RECORDS
+
+
+def test_a_single_database_does_not_hide_one_in_shards(tmp_path):
+    path = write(tmp_path / "db", 2, RECORDS)
+    with pytest.raises(DataError, match="db@2 would hide the database in shards of this name; choose another"):
+        create_database(path, LMDB, overwrite=True)
