@@ -22,6 +22,7 @@ def make(monkeypatch):
         return cards.Card(number)
 
     monkeypatch.setattr(xp.DeviceArray, "data", property(lambda array: Pointer(array)), raising=False)
+    monkeypatch.setattr(xp.DeviceArray, "get", cupy.get, raising=False)
     return made
 
 
@@ -275,6 +276,17 @@ def test_mirrors_are_sent_and_fetched(card, shape, channels_last):
     back = card.host_memory(values.size, "f4").reshape(shape)
     card.fetch(there, back)
     np.testing.assert_array_equal(back, values)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3), (), (0, 2)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_who_reads_an_array_goes_on_with_the_cards_stream(card, shape, channels_last):
+    values = np.random.default_rng(1).standard_normal(shape).astype("f4")
+    there = view(card.zeros(values.size, "f4"), shape, channels_last)
+    card.write(there, values)
+    card.stream.use()
+    np.testing.assert_array_equal(card.to_host(there), values)
+    assert cupy.used == [card.stream]
 
 
 def test_a_thread_works_on_the_cards_stream_and_then_on_its_own_again(card):

@@ -139,10 +139,6 @@ class Card(CudaDevice):
         if self.stream.is_capturing():
             raise RuntimeError(f"{what} while a card records")
 
-    def to_host(self, array: Any) -> Any:
-        self._refuse("a value is read")
-        return array.get(order="A", stream=self.stream)
-
     def from_host(self, array: Any) -> Any:
         self._refuse("an array of the host is brought")
         there = self._cupy.empty_like(array)

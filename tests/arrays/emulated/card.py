@@ -130,11 +130,6 @@ class EmulatedCard(CudaDevice):
         self.taken += memory.nbytes
         return xp.DeviceArray(memory)
 
-    def to_host(self, array):
-        self._meet()
-        xp.recording.refuse("a value is read")
-        return xp.host(array).copy()
-
     def from_host(self, array):
         self._meet()
         xp.recording.refuse("an array of the host is brought")

@@ -68,7 +68,15 @@ class Graph:
             step()
 
 
-used = [None]  # the stream that is current
+used = [None]  # the stream that is current; None: the default one
+
+
+def get(array, stream=None, order="C", **_):
+    """An array's `get`: where CuPy has to bring it into order the default stream is current behind it."""
+    host = xp.host(array)
+    if not (host.flags.c_contiguous or (order == "A" and host.flags.f_contiguous)):
+        used[0] = None
+    return host.copy()
 
 
 class Stream:
