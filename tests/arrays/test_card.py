@@ -312,6 +312,8 @@ def test_faults_are_sentences(make, monkeypatch):
         make(cards=0)
     with pytest.raises(NetcliError, match=r"^no card can be used: cudaErrorInsufficientDriver: .*runtime$"):
         make(cards=-1)
+    with pytest.raises(NetcliError, match=r"^no card can be used: no driver of NVIDIA's is loaded$"):
+        make(cards=-1, driver=0)
     with pytest.raises(
         NetcliError, match=r"^card 0, NVIDIA Fake, has compute capability 7\.5; netcli needs 8\.0 or more$"
     ):

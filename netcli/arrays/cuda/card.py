@@ -47,7 +47,9 @@ def count() -> int:
     try:
         return int(module.cuda.runtime.getDeviceCount())
     except module.cuda.runtime.CUDARuntimeError as fault:
-        raise NetcliError(f"no card can be used: {_first_line(fault)}") from None
+        # Without a driver CUDA says that it is too old.
+        reason = _first_line(fault) if module.cuda.runtime.driverGetVersion() else "no driver of NVIDIA's is loaded"
+        raise NetcliError(f"no card can be used: {reason}") from None
 
 
 class Card(CudaDevice):

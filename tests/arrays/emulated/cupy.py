@@ -165,8 +165,8 @@ def _memcpy(target, source, nbytes, kind, stream):
     ctypes.memmove(target, source, nbytes)
 
 
-def module(cards=1, capability=(9, 0)):
-    """The module, of a machine with so many cards."""
+def module(cards=1, capability=(9, 0), driver=13020):
+    """The module, of a machine with so many cards; cards -1: that can't tell; driver 0: there is none."""
 
     def count():
         if cards < 0:
@@ -179,7 +179,7 @@ def module(cards=1, capability=(9, 0)):
         getDeviceCount=count,
         getDeviceProperties=lambda number: properties,
         runtimeGetVersion=lambda: 13010,
-        driverGetVersion=lambda: 13020,
+        driverGetVersion=lambda: driver,
         memcpyHostToDevice=1,
         memcpyDeviceToHost=2,
         memcpyAsync=_memcpy,
