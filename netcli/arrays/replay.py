@@ -66,6 +66,10 @@ class Replay:
         replay()
         return True
 
+    def outdate(self) -> None:
+        """The work reads other arrays from now on, in the same way: at the next call it is recorded anew."""
+        self._known.clear()
+
     def forget(self) -> None:
         """Arrays lie elsewhere from now on."""
         self._calls.clear()

@@ -12,11 +12,12 @@ import numpy as np
 from netcli.arrays.device import CPU
 from netcli.arrays.late import Late
 from netcli.arrays.replay import Replay
-from netcli.blob import Blob, Buffer
+from netcli.blob import Blob
 from netcli.errors import NetcliError
 from netcli.layers.base import Context, Layer
 from netcli.net.graph import placed
 from netcli.net.joining import Run
+from netcli.net.places import Places
 from netcli.prototxt.lines import Document
 
 log = logging.getLogger("netcli")
@@ -97,7 +98,7 @@ class Passes:
             for b in (*run.bottoms, *run.tops, *layer.blobs)
         }
         buffers = [blob.diff_buffer for blob in blobs.values()]
-        self._lie = _buffers(blobs.values() if self._kept else [blob for i in self._host for blob in self._tops[i]])
+        self._places = Places(blobs.values() if self._kept else [blob for i in self._host for blob in self._tops[i]])
         self._replay_forward = Replay(self._context.device, "the forward pass")
         self._replay_backward = Replay(self._context.device, "the backward pass", buffers)
 
@@ -123,6 +124,7 @@ class Passes:
         rest = [i for i in range(stop) if i not in self._host]
 
         def work() -> None:
+            self._replay_backward.outdate()  # the layers keep other arrays for it
             self._run(rest, stop, follow)
             self._weigh(0, stop)
 
@@ -130,11 +132,7 @@ class Passes:
 
     def _settle(self) -> None:
         """See that what is recorded finds what it works on, though a replay looks at no blob."""
-        moved = False
-        for place in self._lie:
-            place.hand_over()
-            moved |= place.has_moved()
-        if moved:
+        if self._places.settle():
             self.forget()
 
     @contextmanager
@@ -253,28 +251,6 @@ class Passes:
         except NetcliError:
             with placed(self._documents[i]):
                 raise
-
-
-class _Place:
-    """Where a buffer lies that a recording works on, and a blob that looks at it."""
-
-    def __init__(self, buffer: Buffer, blob: Blob) -> None:
-        self._buffer, self._blob = buffer, blob
-        self._array = buffer.array
-
-    def hand_over(self) -> None:
-        if self._buffer.mirror is not None:
-            self._blob.hand_over()
-
-    def has_moved(self) -> bool:
-        """Whether it lies elsewhere, or in another order, than at the last call."""
-        before, self._array = self._array, self._buffer.array
-        return before is not None and before is not self._array
-
-
-def _buffers(blobs: Iterable[Blob]) -> list[_Place]:
-    """Each of the buffers of some blobs once."""
-    return list({id(buffer): _Place(buffer, b) for b in blobs for buffer in (b.data_buffer, b.diff_buffer)}.values())
 
 
 def _only_read(layers: Sequence[Layer], runs: Sequence[Run]) -> list[Blob]:

@@ -12,6 +12,7 @@ from netcli.arrays.ops import Ops
 from netcli.arrays.replay import Replay
 from netcli.arrays.varying import Varying
 from netcli.errors import NetcliError, SnapshotError
+from netcli.net.places import Places
 from netcli.solvers import clip, lr_policy, regularise
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Solver:
         dtype = self.parameters[0].blob.dtype if self.parameters else np.float32
         self._norm = ops.norm([p.blob.shape for p in self.parameters], dtype)
         self._replay = Replay(self.device, "the solver's step", [p.blob.diff_buffer for p in self.parameters])
+        self._places = Places(p.blob for p in self.parameters)
         self._last_norm: Any = None  # where the last update looked at it
 
     def check(self, param: Any) -> None:
@@ -97,9 +99,8 @@ class Solver:
         """Change the weights by the gradients that have been summed in their diffs."""
         with self.device.turn:
             self.set_rate(iteration)
-            if self.device is not CPU:  # what is replayed looks at no blob
-                for parameter in self.parameters:
-                    parameter.blob.hand_over()
+            if self.device is not CPU and self._places.settle():
+                self._replay.forget()
             self._replay(self.step)
 
     def set_rate(self, iteration: int) -> None:

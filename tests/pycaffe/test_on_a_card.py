@@ -169,6 +169,54 @@ def test_a_blob_that_is_put_in_caffes_order_behind_a_recording(tmp_path):
     np.testing.assert_array_equal(net.blobs["conv"].data, want)
 
 
+MVN = """
+name: "mvn" force_backward: true
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 dim: 9 dim: 8 } } }
+layer { name: "mvn" type: "MVN" bottom: "data" top: "mvn" }
+"""
+
+
+def test_several_backwards_behind_each_forward(tmp_path):
+    """What a forward that is not replayed keeps for the backward is not what one before has kept."""
+
+    def run():
+        net, seen = convnet(tmp_path, text=MVN), []
+        for scale in range(1, 6):
+            net.forward(data=DATA**3 * scale)
+            for one in range(4):
+                net.blobs["mvn"].diff[...] = 0
+                net.blobs["mvn"].diff[one, 0, 0] = 1
+                seen.append(net.backward()["data"].copy())
+        return seen
+
+    for got, want in zip(run(), on_cpu(run), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_a_solver_whose_net_looks_at_another_ones_weights_goes_on_with_those(project):
+    project.write("test_interval: 100 test_initialization: false display: 0")
+
+    def run():
+        caffe.set_random_seed(1)
+        solver, other = caffe.SGDSolver(project.solver), caffe.SGDSolver(project.solver)
+        solver.step(5)
+        solver.net.share_with(other.net)
+        solver.step(2)
+        return [blob.data for blobs in other.net.params.values() for blob in blobs]
+
+    for got, want in zip(run(), on_cpu(run), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_that_a_net_has_of_another_one_are_written_behind_a_recording(tmp_path):
+    net, other = (convnet(tmp_path, caffe.TEST, DEPLOY) for _ in range(2))
+    net.share_with(other)
+    for _ in range(5):
+        want = net.forward(data=DATA, blobs=["conv"])["conv"].copy()
+    other.params["conv"][0].data[...] *= 2
+    np.testing.assert_allclose(net.forward(blobs=["conv"])["conv"], 2 * want, rtol=1e-5)
+
+
 def test_steps_of_a_solver_are_replayed_as_at_the_command_line(project):
     project.write("test_interval: 100 test_initialization: false display: 0 snapshot: 0")
     solver = caffe.SGDSolver(project.solver)
