@@ -18,7 +18,6 @@ from netcli.arrays.layout import Shape, size_text
 from netcli.arrays.unsupported import Unsupported
 
 MOST = 8  # plans that are timed
-MOST_TRIED = 64  # plans that are built until one can be
 BIAS, BIAS_AND_RELU = "bias", "bias and ReLU"
 LOOKS = 3  # at each plan, of which the shortest counts
 GAIN = 0.97  # of the time of the first plan: another is taken only where it does with less
@@ -123,9 +122,9 @@ class Graph:
         if not bf16 and not self._card.tf32:
             unwanted += [notes.TENSOR_CORE, notes.DOWN_CONVERT_INPUTS, notes.REDUCED_PRECISION_REDUCTION]
             modes += [cudnn.heur_mode.B, cudnn.heur_mode.FALLBACK]
-        if unwanted:
-            graph.deselect_numeric_notes(unwanted)
         graph.create_execution_plans(modes)
+        if unwanted:  # of the plans there are: before, the frontend's older versions would leave out none
+            graph.deselect_numeric_notes(unwanted)
         return graph
 
     def _inner(self, result: Any, c: Tensor) -> Any:
@@ -201,7 +200,7 @@ class Graph:
     def _plans(self, most: int) -> list[int]:
         """The first that can be built, by cuDNN's own order."""
         found: list[int] = []
-        for plan in range(min(self._graph.get_execution_plan_count(), MOST_TRIED)):
+        for plan in range(self._graph.get_execution_plan_count()):
             if self._can_be_built(plan):
                 found.append(plan)
                 if len(found) == most:

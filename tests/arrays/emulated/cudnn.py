@@ -165,7 +165,8 @@ class pygraph:  # noqa: N801
         assert self.validated
 
     def deselect_numeric_notes(self, notes):
-        self.deselected += notes
+        if self.modes:  # of plans that are there already
+            self.deselected += notes
 
     def create_execution_plans(self, modes):
         self.modes = modes
