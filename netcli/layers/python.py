@@ -126,7 +126,8 @@ class Python(Layer):
     def _call(self, verb: str, first: Sequence[Blob], last: Sequence[Blob], *between: Any) -> None:
         """Call a verb with blobs, and what comes between them."""
         shown = {id(blob): self._shown(blob) for blob in (*first, *last)}  # one for one that is bottom and top
-        with self._users(verb), self._aside():
+        # CuPy's `get` and streams of the class's own may leave another stream current than the card's.
+        with self._users(verb), self._aside(), self.context.device.current():
             getattr(self.user, verb)([shown[id(blob)] for blob in first], *between, [shown[id(blob)] for blob in last])
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -406,6 +406,18 @@ def test_a_layer_that_works_on_the_card_has_its_arrays_and_the_turn(layers):
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
 
 
+def test_a_layer_may_leave_another_stream_current(layers):
+    before, loss, after = layers.net.read_text().partition('layer { name: "loss"')
+    text = before + python_layer("OnCard", ["ip2"], ["twice"]) + loss
+    layers.net.write_text(text + after.replace('bottom: "ip2"', 'bottom: "twice"'))
+    solver = caffe.SGDSolver(layers.solver)
+    layer = solver.net.layer_dict["OnCard"]
+    layer.other_may = lambda: None
+    solver.step(1)
+    layer.other_may = CARD.leave
+    solver.step(2)
+
+
 def test_a_layer_may_wait_for_another_threads_net(layers, monkeypatch, tmp_path_factory):
     other = convnet(tmp_path_factory.mktemp("other"))
     solver = caffe.SGDSolver(layers.solver)

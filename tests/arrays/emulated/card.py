@@ -79,11 +79,16 @@ class EmulatedCard(CudaDevice):
 
     @contextlib.contextmanager
     def current(self):
-        self._current.depth = getattr(self._current, "depth", 0) + 1
+        before = getattr(self._current, "depth", 0)
+        self._current.depth = before + 1
         try:
             yield
         finally:
-            self._current.depth -= 1
+            self._current.depth = before
+
+    def leave(self):
+        """Another stream is current from now on, as behind CuPy's `with stream`."""
+        self._current.depth = 0
 
     def _meet(self):
         """A thread asks for work."""
