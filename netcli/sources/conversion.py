@@ -21,7 +21,7 @@ from netcli.errors import DataError
 from netcli.sources.database import DatabaseWriter, open_database
 from netcli.sources.datum import read_datum, write_features
 from netcli.sources.image_list import named
-from netcli.sources.image_records import Outcome, Recipe, Record, key_of, outcomes_of
+from netcli.sources.image_records import MOST_IMAGES, Outcome, Recipe, Record, key_of, outcomes_of
 from netcli.sources.image_sets import ImageSet, Source
 from netcli.sources.ordered import in_blocks
 from netcli.sources.processes import in_processes
@@ -41,11 +41,15 @@ class Conversion:
     order     which image is at which number
     most_bad  images that may be unreadable
     faults    what is wrong with those that are
+
+    Raises DataError for more images than keys have numbers for.
     """
 
     def __init__(
         self, images: ImageSet, order: Sequence[int], recipe: Recipe, check_size: bool = False, most_bad: int = 0
     ) -> None:
+        if len(order) > MOST_IMAGES:
+            raise DataError(f"{len(order)} images are too many: keys have 8 digits, as Caffe's, for {MOST_IMAGES} at most")
         self._images, self._order, self._recipe = images, order, recipe
         self._check_size, self._most_bad = check_size, most_bad
         self._first: tuple[Shape, str] | None = None  # shape and name of the first

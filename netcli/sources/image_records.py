@@ -54,6 +54,8 @@ class Record(NamedTuple):
 
 Outcome = Record | DataError
 
+MOST_IMAGES = 10**8  # images of a database: more digits would put their keys in another order
+
 
 def key_of(images: ImageSet, index: int, number: int) -> bytes:
     """As Caffe's convert_imageset makes them."""
