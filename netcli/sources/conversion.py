@@ -49,7 +49,9 @@ class Conversion:
         self, images: ImageSet, order: Sequence[int], recipe: Recipe, check_size: bool = False, most_bad: int = 0
     ) -> None:
         if len(order) > MOST_IMAGES:
-            raise DataError(f"{len(order)} images are too many: keys have 8 digits, as Caffe's, for {MOST_IMAGES} at most")
+            raise DataError(
+                f"{len(order)} images are too many: keys have 8 digits, as Caffe's, for {MOST_IMAGES} at most"
+            )
         self._images, self._order, self._recipe = images, order, recipe
         self._check_size, self._most_bad = check_size, most_bad
         self._first: tuple[Shape, str] | None = None  # shape and name of the first
