@@ -221,8 +221,9 @@ class Net(Structure):
 
     def clear_diffs(self) -> None:
         """Start the parameters' gradients anew."""
-        for parameter in self.learnable:
-            parameter.blob.clear_diff()
+        with self.context.device.turn:
+            for parameter in self.learnable:
+                parameter.blob.clear_diff()
 
     def reshape(self) -> None:
         """Let every layer follow its bottoms' shapes, and plan memory anew; `forward` does so by itself."""

@@ -192,8 +192,9 @@ class Passes:
             self._look()
 
         def read() -> float:
-            self._look()
-            return float(device.to_host(loss))
+            with device.turn:
+                self._look()
+                return float(device.to_host(loss))
 
         return Late(read)
 

@@ -6,8 +6,8 @@ Same behaviour as Caffe's _caffe.cpp and pycaffe.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Net(NetView):
         if phase not in (TRAIN, TEST):
             raise ValueError(f"phase is caffe.TRAIN ({TRAIN}) or caffe.TEST ({TEST}), got {phase!r}")
         device = mode.device()
-        with device.current():
+        with device.current(), device.turn:
             engine = EngineNet(
                 read_net(os.fspath(network_file)),
                 int(phase),
@@ -86,9 +86,12 @@ class Net(NetView):
         net._take(engine)
         return net
 
-    def _current(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def _current(self) -> Iterator[None]:
         """What any thread may ask the net's device for work in."""
-        return self.engine.context.device.current()
+        device = self.engine.context.device
+        with device.current(), device.turn:
+            yield
 
     # -- running
 
@@ -241,8 +244,9 @@ class Net(NetView):
 
         Raises SnapshotError where shapes differ.
         """
+        found = read_weights(os.fspath(weights))
         with self._current():
-            self.engine.load(read_weights(os.fspath(weights)))
+            self.engine.load(found)
 
     load_hdf5 = copy_from
 
@@ -251,7 +255,8 @@ class Net(NetView):
 
         Raises NetcliError where the two compute on different devices.
         """
-        self.engine.share_with(other.engine)
+        with self._current():
+            self.engine.share_with(other.engine)
         for net in (self, other):
             if net._passes.untouched is not None:
                 net._passes.untouched.is_shared = True

@@ -36,7 +36,8 @@ class Passes:
         if self._is_watched:
             return self.forward(0, self._last)
         with self._device.current():
-            self._engine.join()
+            with self._device.turn:
+                self._engine.join()
             return self._engine.forward()
 
     def train_backward(self) -> None:
@@ -51,9 +52,10 @@ class Passes:
         """Run layers by their numbers; returns the loss, for which a card is waited for."""
         engine = self._engine
         with self._device.current():
-            engine.part()
-            if self.untouched is not None:
-                self.untouched.tell()
+            with self._device.turn:
+                engine.part()
+                if self.untouched is not None:
+                    self.untouched.tell()
             if self.before_forward or self.after_forward:
                 loss = 0.0
                 for i in range(start, end + 1):
@@ -69,7 +71,8 @@ class Passes:
     def backward(self, start: int, end: int) -> None:
         """Run layers by their numbers backward."""
         with self._device.current():
-            self._engine.part()
+            with self._device.turn:
+                self._engine.part()
             if not (self.before_backward or self.after_backward):
                 self._engine.backward(start, end)
                 return

@@ -59,7 +59,7 @@ class Solver:
             self.param.type = self.type
         seed = self.param.random_seed
         self._device = mode.device()
-        with self._device.current():
+        with self._device.current(), self._device.turn:
             self._session = open_session(
                 document,
                 journal(),
@@ -115,8 +115,9 @@ class Solver:
     def restore(self, state_file: str | os.PathLike[str]) -> None:
         """Go on from a solver state, binary or HDF5, and the weights it names."""
         path = os.fspath(state_file)
-        with self._device.current():
-            restore(self._run, read_state(path), path)
+        state = read_state(path)
+        with self._device.current(), self._device.turn:
+            restore(self._run, state, path)
 
     def share_weights(self, net: Net) -> None:
         """Let another net look at this training's weights, as its test nets do."""

@@ -23,9 +23,10 @@ class Position:
 
     @classmethod
     def of(cls, net: Net) -> Position:
-        carried = {
-            layer.name: [blob.data.copy() for blob in layer.carried()] for layer in net.layers if layer.carried()
-        }
+        with net.context.device.turn:
+            carried = {
+                layer.name: [blob.data.copy() for blob in layer.carried()] for layer in net.layers if layer.carried()
+            }
         return cls(net.positions(), int(net.context.passes), carried)
 
     def seek(self, net: Net) -> None:

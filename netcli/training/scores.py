@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netcli.arrays.late import mean
+from netcli.blob import Blob
 from netcli.net import Net
 from netcli.training.view_test import ViewTest
 
@@ -60,20 +61,27 @@ def score(net: Net | ViewTest, batches: int, each: Callable[[int], bool] = lambd
     """
     if batches == 0:
         return Score(0, math.nan)
-    sums: list[Any] = [None] * len(net.outputs)  # where the net computes
+    outputs = [net.blobs[name] for name in net.outputs]
+    sums: list[Any] = [None] * len(outputs)  # where the net computes
     losses = []
     before = net.positions()
     for batch in range(batches):
         if not each(batch):
             return None
         losses.append(net.forward())
-        for i, name in enumerate(net.outputs):
-            values = net.blobs[name].data.astype(np.float64)
-            sums[i] = sums[i] + values if batch else values
-    means = [net.blobs[name].device.to_host(total / batches) for name, total in zip(net.outputs, sums, strict=True)]
+        for i, blob in enumerate(outputs):
+            with blob.device.turn:
+                values = blob.data.astype(np.float64)
+                sums[i] = sums[i] + values if batch else values
+    means = [_mean(blob, total, batches) for blob, total in zip(outputs, sums, strict=True)]
     after = net.positions()
     records = max((after[name] - before[name] for name in after), default=None)
     return Score(batches, float(mean(losses)), _spread(net, means), records)
+
+
+def _mean(blob: Blob, total: Any, batches: int) -> Any:
+    with blob.device.turn:
+        return blob.device.to_host(total / batches)
 
 
 def _spread(net: Net | ViewTest, values: list[Any]) -> list[Output]:

@@ -1,6 +1,7 @@
 """The real card's own code, over a module in the place of CuPy: how cuBLASLt is called, copies, faults."""
 
 import importlib
+import threading
 
 import numpy as np
 import pytest
@@ -220,6 +221,39 @@ def test_what_meets_the_host_is_refused_while_a_card_records(card, lt):
     # Another thread's copies go on.
     card.record(lambda: card.upload(x, 2 * values, fence).wait())
     assert (xp.host(x) == 2).all()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda card, x: card.write(x, np.ones(3, "f4")),
+        lambda card, x: card.to_host(x),
+        lambda card, x: card.fetch(x, np.ones(3, "f4")),
+        lambda card, x: card.send(x, np.ones(3, "f4")),
+        lambda card, x: card.from_host(np.ones(3, "f4")),
+        lambda card, x: card.empty(3, "f4"),
+        lambda card, x: card.zeros(3, "f4"),
+        lambda card, x: card.record(lambda: None),
+    ],
+    ids=["write", "to_host", "fetch", "send", "from_host", "empty", "zeros", "record"],
+)
+def test_another_thread_waits_while_a_card_records(card, ask):
+    x, done = placed(np.zeros(3, "f4")), []
+
+    def other():
+        ask(card, x)
+        done.append(True)
+
+    thread = threading.Thread(target=other)
+
+    def work():
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive()
+
+    card.record(work)
+    thread.join(10)
+    assert done
 
 
 def test_what_a_recording_works_in_is_its_own_as_long_as_it_lasts(card):

@@ -111,14 +111,15 @@ class Card(CudaDevice):
     # -- memory
 
     def empty(self, count: int, dtype: Any) -> Any:
-        self._refuse("memory is taken")
-        with self._out_of_memory(count * np.dtype(dtype).itemsize):
+        with self.turn, self._out_of_memory(count * np.dtype(dtype).itemsize):
+            self._refuse("memory is taken")
             return self._cupy.empty(count, dtype)
 
     def zeros(self, count: int, dtype: Any) -> Any:
-        array = self.empty(count, dtype)
-        array.fill(0)
-        return array
+        with self.turn:
+            array = self.empty(count, dtype)
+            array.fill(0)
+            return array
 
     @property
     def memory(self) -> tuple[int, int]:
@@ -142,13 +143,18 @@ class Card(CudaDevice):
             raise RuntimeError(f"{what} while a card records")
 
     def from_host(self, array: Any) -> Any:
-        self._refuse("an array of the host is brought")
-        there = self._cupy.empty_like(array)
-        self.write(there, array)
-        return there
+        with self.turn:
+            self._refuse("an array of the host is brought")
+            there = self._cupy.empty_like(array)
+            self.write(there, array)
+            return there
 
     def write(self, array: Any, value: Any) -> None:
-        self._refuse("a value of the host is written")
+        with self.turn:
+            self._refuse("a value of the host is written")
+            self._write(array, value)
+
+    def _write(self, array: Any, value: Any) -> None:
         value = np.asarray(value, array.dtype)
         if array.flags.c_contiguous and array.shape == value.shape:
             there, here = array, np.ascontiguousarray(value)
@@ -229,7 +235,8 @@ class Card(CudaDevice):
         return self._cupy.RawModule(code=source.text(file).code, options=("--std=c++17", *options))
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        return Recording(self._cupy, self.stream, self._pool, work)
+        with self.turn:
+            return Recording(self._cupy, self.stream, self._pool, work)
 
     @functools.cached_property
     def cudnn(self) -> tuple[Any, Any]:

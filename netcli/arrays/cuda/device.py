@@ -117,11 +117,13 @@ class CudaDevice(Device):
     def to_host(self, array: Any) -> Any:
         # Not by CuPy's `get`, which leaves another stream current where it brings an array into order.
         values = np.empty(array.shape, array.dtype)
-        self.read(self._in_order(array), values)
+        with self.turn:
+            self.read(self._in_order(array), values)
         return values
 
     def fetch(self, array: Any, values: Any) -> None:
-        self.read(self._in_order(array), values)
+        with self.turn:
+            self.read(self._in_order(array), values)
 
     def _in_order(self, array: Any) -> Any:
         """An array's values C-contiguous, which the card makes them faster than the host."""
@@ -132,13 +134,14 @@ class CudaDevice(Device):
         return ordered
 
     def send(self, array: Any, values: Any) -> None:
-        if array.flags.c_contiguous:
-            self.write(array, values)
-        else:
-            ordered = self.empty(array.size, array.dtype).reshape(array.shape)
-            self.write(ordered, values)
-            array[...] = ordered
-        self.synchronize()
+        with self.turn:
+            if array.flags.c_contiguous:
+                self.write(array, values)
+            else:
+                ordered = self.empty(array.size, array.dtype).reshape(array.shape)
+                self.write(ordered, values)
+                array[...] = ordered
+            self.synchronize()
 
     def read(self, array: Any, values: Any) -> None:
         """Copy a C-contiguous array to NumPy's, such too, of the same shape and type; they are there on return."""
