@@ -70,7 +70,10 @@ class Device:
         return array
 
     def write(self, array: Any, value: Any) -> None:
-        """Put a number or NumPy's array of the same shape and type into an array, in turn with what else is done."""
+        """Put a number, or NumPy's array of the same shape and type, into an array, in turn with what else is done.
+
+        The value may change on return; for an array's a card is waited for.
+        """
         array[...] = value
 
     def fetch(self, array: Any, values: Any) -> None:

@@ -1,7 +1,9 @@
 """The real card's own code, over a module in the place of CuPy: how cuBLASLt is called, copies, faults."""
 
 import importlib
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -300,6 +302,23 @@ def test_copies(card, order):
     np.testing.assert_array_equal(xp.host(card.from_host(values)), values)
 
 
+def test_values_may_change_behind_a_copy(card, monkeypatch):
+    waits, late = [], []
+    monkeypatch.setattr(card.stream, "synchronize", lambda: waits.append(late.pop()()))
+    monkeypatch.setattr(card._cupy.cuda.runtime, "memcpyAsync", lambda *copy: late.append(lambda: cupy.memcpy(*copy)))
+    values = card.host_memory(3, "f4")
+    values[...] = 1
+    there = xp.DeviceArray(np.zeros(3, "f4"))
+    card.write(there, values)
+    values[...] = 2
+    np.testing.assert_array_equal(xp.host(there), 1)
+    assert len(waits) == 1
+    for array in (xp.DeviceArray(np.zeros((), "u8")), there):  # a number, without waiting
+        card.write(array, 7)
+        np.testing.assert_array_equal(xp.host(array), 7)
+    assert len(waits) == 1
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3), (), (0, 2)])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_mirrors_are_sent_and_fetched(card, shape, channels_last):
@@ -370,6 +389,19 @@ def test_without_cublas(make, monkeypatch):
     card._cupy.cuda = Absent(card._cupy.cuda)
     with pytest.raises(NetcliError, match=r"^cuBLAS can't be loaded: no libcublas$"):
         card.gemm(one, one, one)
+
+
+def test_versions_where_cudnn_can_be_used_and_where_its_library_is_missing(make, monkeypatch):
+    def missing():
+        raise RuntimeError("Unable to find symbol cudnnCreate")
+
+    found = {"set_stream": lambda handle, stream: None, "backend_version_string": lambda: "9.28.1"}
+    monkeypatch.setitem(sys.modules, "cudnn", SimpleNamespace(create_handle=lambda: 1, **found))
+    assert make().versions.endswith(", cuDNN 9.28.1")
+    monkeypatch.setitem(
+        sys.modules, "cudnn", SimpleNamespace(create_handle=missing, set_stream=None, backend_version_string=missing)
+    )
+    assert "cuDNN" not in make().versions
 
 
 class Absent:

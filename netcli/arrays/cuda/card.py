@@ -105,7 +105,7 @@ class Card(CudaDevice):
         cuda, driver = (f"{version // 1000}.{version % 1000 // 10}" for version in found)
         names = [f"CuPy {self._cupy.__version__}", f"CUDA {cuda} (driver {driver})"]
         with contextlib.suppress(ImportError):
-            names.append(f"cuDNN {importlib.import_module('cudnn').backend_version_string()}")
+            names.append(f"cuDNN {self.cudnn[0].backend_version_string()}")
         return ", ".join(names)
 
     # -- memory
@@ -156,6 +156,9 @@ class Card(CudaDevice):
 
     def _write(self, array: Any, value: Any) -> None:
         value = np.asarray(value, array.dtype)
+        if not value.ndim:  # goes with the call
+            array.fill(value[()])
+            return
         if array.flags.c_contiguous and array.shape == value.shape:
             there, here = array, np.ascontiguousarray(value)
         elif array.ndim == 4 and array.shape == value.shape and array.transpose(0, 2, 3, 1).flags.c_contiguous:
@@ -164,9 +167,7 @@ class Card(CudaDevice):
             array[...] = self._cupy.asarray(value)
             return
         self._copy(there, here, self.stream)
-        # From memory that may be paged out, the copy is staged before the call returns, so that the value may change.
-        if here.nbytes > 1 << 16:  # which may still be read behind the call
-            self.stream.synchronize()
+        self.stream.synchronize()  # the value may change on return; pinned memory, if not all, is read behind the call
 
     def _copy(self, there: Any, here: Any, stream: Any) -> None:
         runtime = self._cupy.cuda.runtime

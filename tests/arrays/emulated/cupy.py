@@ -160,7 +160,7 @@ class Device:
         return None
 
 
-def _memcpy(target, source, nbytes, kind, stream):
+def memcpy(target, source, nbytes, kind, stream):
     assert (kind in (1, 2), stream) == (True, 7)  # to the card, and from it
     ctypes.memmove(target, source, nbytes)
 
@@ -182,7 +182,7 @@ def module(cards=1, capability=(9, 0), driver=13020):
         driverGetVersion=lambda: driver,
         memcpyHostToDevice=1,
         memcpyDeviceToHost=2,
-        memcpyAsync=_memcpy,
+        memcpyAsync=memcpy,
     )
     allocators = [None]
 
