@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from netcli.arrays.ops import Ops
 from netcli.layers.base import TRAIN
 from netcli.net import Net
 from netcli.prototxt import parse, schema
+
+_log = logging.getLogger("netcli")
 
 TOLERANCE = 2e-3  # of the largest number of a blob, or of 1: sums in another order, through a dozen layers
 
@@ -86,8 +89,13 @@ def _passed(ops: Ops) -> Net:
 
 
 def told(card: CudaDevice) -> dict[str, Any]:
-    """What doctor tells of a card."""
+    """What doctor tells of a card; a check that fails is told, too, and the log has more of it."""
     free, total = card.memory
+    try:
+        difference = first_difference(card)
+    except Exception as fault:
+        _log.info("the check of card %d failed", card.number, exc_info=True)
+        difference = f"{type(fault).__name__}: {(str(fault).splitlines() or [''])[0]}"
     return {
         "number": card.number,
         "model": card.model,
@@ -95,5 +103,5 @@ def told(card: CudaDevice) -> dict[str, Any]:
         "processors": card.processors,
         "free": free,
         "total": total,
-        "difference": first_difference(card),
+        "difference": difference,
     }

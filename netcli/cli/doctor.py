@@ -190,11 +190,19 @@ def _gpus() -> list[str]:
 
 
 def _cards() -> dict[str, Any]:
-    """The cards that can be used, each checked against the CPU; or why there is none."""
+    """The cards that can be used, each checked against the CPU; and why the others, or all, can't be."""
+    cards: list[dict[str, Any]] = []
+    reasons: list[str] = []
     try:
-        return {"cards": [card_check.told(card.Card(number)) for number in range(card.count())]}
+        numbers = range(card.count())
     except NetcliError as fault:
-        return {"cards": [], "reason": fault.message}
+        return {"cards": cards, "reason": fault.message}
+    for number in numbers:
+        try:
+            cards.append(card_check.told(card.Card(number)))
+        except NetcliError as fault:  # noqa: PERF203
+            reasons.append(fault.message)
+    return {"cards": cards, **({"reason": "; ".join(reasons)} if reasons else {})}
 
 
 def _ops() -> dict[str, dict[str, Any]]:

@@ -373,6 +373,9 @@ def test_faults_are_sentences(make, monkeypatch):
         make(capability=(7, 5))
     with pytest.raises(NetcliError, match=r"^card 0 has 5121 MiB free of 8192, and 2048 MiB more are wanted$"):
         make().empty(1 << 29, "f4")
+    monkeypatch.setattr(cupy.Device, "busy", (1,))
+    with pytest.raises(NetcliError, match=r"^card 1 can't be used: cudaErrorDevicesUnavailable: .* busy"):
+        make(1, cards=2)
     assert make().versions.startswith("CuPy 14.2.0, CUDA 13.1 (driver 13.2)")
 
 

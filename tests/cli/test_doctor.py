@@ -10,6 +10,7 @@ from netcli.arrays.bodies import BODIES
 from netcli.arrays.onednn import library
 from netcli.arrays.unsupported import Unsupported
 from netcli.cli import doctor
+from netcli.errors import NetcliError
 
 
 def run(*options):
@@ -91,3 +92,31 @@ def test_a_card_is_held_against_the_cpu(netcli, monkeypatch, is_wrong):
     line, result = (re.search(pattern, out, re.MULTILINE) for pattern in (r"^card 0 .*$", r"^ +(WRONG.*|computes .*)$"))
     assert line[0].endswith("emulated card, 6.0 GiB free of 8.0 GiB, emulated")
     assert result[1].startswith("WRONG: relu1 differs by" if is_wrong else "computes what the CPU does")
+
+
+def test_a_card_whose_check_fails_is_told_beside_the_others(netcli, monkeypatch):
+    def card(number):
+        if number == 1:
+            raise NetcliError("card 1, NVIDIA Old, has compute capability 7.5; netcli needs 8.0 or more")
+        card = EmulatedCard()
+        card.number = number
+        if number == 2:
+            monkeypatch.setattr(card, "gemm", broken, raising=False)
+        return card
+
+    def broken(*_, **__):
+        raise RuntimeError("cuBLASLt can't multiply (4, 16) by (16, 5): CUBLAS_STATUS_EXECUTION_FAILED (13)\nand more")
+
+    monkeypatch.setattr("netcli.arrays.cuda.card.Card", card)
+    monkeypatch.setattr("netcli.arrays.cuda.card.count", lambda: 3)
+    monkeypatch.setattr(doctor, "_gpus", lambda: ["some"] * 3)
+    status, out, _ = netcli("doctor")
+    assert status == 0
+    assert re.search(r"^ +card 1, NVIDIA Old, has compute capability 7\.5", out, re.MULTILINE)
+    first, last = re.findall(r"^card (\d) .*\n +(.*)$", out, re.MULTILINE)
+    assert first[0] == "0"
+    assert first[1].startswith("computes what the CPU does")
+    assert last[0] == "2"
+    assert re.fullmatch(
+        r"WRONG: RuntimeError: cuBLASLt can't multiply .*: CUBLAS_STATUS_EXECUTION_FAILED \(13\)", last[1]
+    )

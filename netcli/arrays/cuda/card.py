@@ -70,7 +70,11 @@ class Card(CudaDevice):
             raise NetcliError(f"there is no card {number}: {has}")
         self.number = number
         self._device = self._cupy.cuda.Device(number)
-        self._device.use()
+        try:
+            self._device.use()  # which fails where others have it for themselves, or all of its memory
+            self.stream = self._cupy.cuda.Stream(non_blocking=True)
+        except runtime.CUDARuntimeError as fault:
+            raise NetcliError(f"card {number} can't be used: {_first_line(fault)}") from None
         properties = runtime.getDeviceProperties(number)
         self.model = properties["name"].decode()
         self.capability: tuple[int, int] = (properties["major"], properties["minor"])
@@ -80,7 +84,6 @@ class Card(CudaDevice):
                 f"card {number}, {self.model}, has compute capability {has}; netcli needs {needs} or more"
             )
         self.processors = int(properties["multiProcessorCount"])
-        self.stream = self._cupy.cuda.Stream(non_blocking=True)
         self.stream.use()
         self._copies = self._cupy.cuda.Stream(non_blocking=True)  # what is brought while the other computes
         self._pool = self._cupy.cuda.MemoryPool()

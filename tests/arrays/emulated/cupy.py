@@ -145,12 +145,15 @@ class Nvtx:
 
 
 class Device:
+    busy = ()  # numbers of those that another process has for itself
     mem_info = (5 << 30, 8 << 30)
 
     def __init__(self, number):
         self.number = number
 
     def use(self):
+        if self.number in self.busy:
+            raise CUDARuntimeError("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable")
         return self
 
     def __enter__(self):
