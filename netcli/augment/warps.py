@@ -56,7 +56,7 @@ def _affine(param: Any) -> Step:
         if not happens(words[0], param.prob):
             return image
         channels, height, width = image.shape
-        fill = np.broadcast_to(np.array(param.fill or [0], np.float32), (channels,))
+        fill = np.full(channels, param.fill or 0, np.float32)
         turn, shear, zoom, right, down = drawn(words)
         return pixels.warp(image, inverse_map(turn, shear, zoom, right * width, down * height, height, width), fill)
 

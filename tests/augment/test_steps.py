@@ -243,6 +243,16 @@ def test_a_shift_shows_what_is_beyond_the_edge():
     np.testing.assert_array_equal(got[:, 0, 0], [7, 8, 9])
 
 
+@pytest.mark.parametrize("fill", [[], [7], [7, 8, 9]])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_beyond_the_edge_has_one_level_or_one_for_each_channel(channels, fill):
+    levels = (fill or [0])[:channels]
+    text = "affine_param { min_scale: 0.1 max_scale: 0.1 " + " ".join(f"fill: {level}" for level in levels) + "}"
+    got = apply(transform(text, train=True), np.full((channels, 20, 20), 200, np.uint8), 0, 0)
+    np.testing.assert_array_equal(got[:, 0, 0], np.broadcast_to(levels, channels))
+    np.testing.assert_array_equal(got[:, 10, 10], 200)
+
+
 def test_a_blur_keeps_the_mean_and_spreads_a_point_by_its_width():
     image = np.zeros((1, 41, 41), np.uint8)
     image[0, 17:24, 17:24] = 255
