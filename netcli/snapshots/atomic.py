@@ -41,7 +41,7 @@ def atomic_stream(path: str) -> Iterator[BinaryIO]:
                 with open(path, "wb") as device:
                     shutil.copyfileobj(stream, device)
             return
-        place = os.path.realpath(path)
+        place = _place(path)
         beside = _beside(place)
         with _removed_on_failure(beside):
             with open(beside, "x+b") as stream:
@@ -61,7 +61,7 @@ def check_writable(path: str) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if _is_device(path):
             return
-        beside = _beside(os.path.realpath(path))
+        beside = _beside(_place(path))
         with _removed_on_failure(beside), open(beside, "xb"):
             pass
         os.remove(beside)
@@ -78,6 +78,12 @@ def _is_device(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def _place(path: str) -> str:
+    if not path:  # which realpath takes for the current folder
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return os.path.realpath(path)
+
+
 def _beside(path: str) -> str:
     return f"{path}.{secrets.token_hex(4)}{PART}"
 
@@ -85,7 +91,7 @@ def _beside(path: str) -> str:
 def _fault(path: str, fault: OSError) -> SnapshotError:
     folder = os.path.dirname(path)
     why = f"there is no folder {folder}" if folder and not os.path.isdir(folder) else _words(fault)
-    return SnapshotError(f"can't be written: {why}", place=Place(path))
+    return SnapshotError(f"can't be written: {why}", place=Place(path or "''"))
 
 
 def remove_parts(prefix: str) -> None:

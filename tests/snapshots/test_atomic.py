@@ -105,6 +105,15 @@ def test_what_could_not_be_written_is_known_before(tmp_path, name):
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_a_name_of_no_letter_is_no_file(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    for write in (check_writable, lambda path: atomic_write(path, lambda stream: stream.write(b"x"))):
+        with pytest.raises(SnapshotError, match="'': can't be written: no such file or directory"):
+            write("")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
 def test_asking_leaves_the_file_as_it_is(tmp_path):
     (tmp_path / "weights").write_bytes(b"old")
     check_writable(str(tmp_path / "weights"))
