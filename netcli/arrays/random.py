@@ -26,8 +26,9 @@ def new_seed() -> int:
 
 
 def _key(seed: int, purpose: str) -> Any:
-    digest = hashlib.blake2b(purpose.encode(), digest_size=8, key=seed.to_bytes(8, "little", signed=seed < 0)).digest()
-    return np.array([seed % 2**64, int.from_bytes(digest, "little")], np.uint64)
+    seed %= 2**64
+    digest = hashlib.blake2b(purpose.encode(), digest_size=8, key=seed.to_bytes(8, "little")).digest()
+    return np.array([seed, int.from_bytes(digest, "little")], np.uint64)
 
 
 def stream(seed: int, purpose: str, index: int = 0, major: int = 0) -> np.random.Generator:

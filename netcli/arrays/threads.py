@@ -54,7 +54,7 @@ def thread_count() -> int:
     if _wanted is not None:
         return _wanted
     by_variable = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(by_variable) if by_variable.isdigit() and int(by_variable) > 0 else usable_cpus()
+    return int(by_variable) if by_variable.isdecimal() and int(by_variable) > 0 else usable_cpus()
 
 
 def data_threads() -> int | None:

@@ -19,7 +19,7 @@ from netcli.arrays.interpolation import INTERPOLATIONS, LINEAR
 from netcli.arrays.threads import usable_cpus
 from netcli.cli.screen import Screen
 from netcli.errors import DataError
-from netcli.snapshots import atomic_write
+from netcli.snapshots import atomic_write, check_writable
 from netcli.sources.conversion import Conversion, verify, write_vectors
 from netcli.sources.database import BACKENDS, LMDB, create_database, keys_in
 from netcli.sources.image_file import FORMATS, JPEG_QUALITY
@@ -70,6 +70,14 @@ class Telling:
             self._screen.progress(f"{done} of {self._count} images, {rate:.0f} a second, {left} left{bad}")
 
 
+def _check_writable(files: Sequence[Path | None], database: str) -> None:
+    """Raise SnapshotError by a file that could not be written at the end; folders above the database will be there."""
+    made = Path(os.path.abspath(database)).parents
+    for file in files:
+        if file is not None and (file.parent.exists() or Path(os.path.abspath(file)).parent not in made):
+            check_writable(str(file))
+
+
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
     content = "".join(f"{line}\n" for line in lines).encode(errors="surrogateescape")
 
@@ -84,7 +92,7 @@ def _size(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple
         return None
     height, _, width = text.partition("x")
     sides = [height, width or height]
-    if not all(side.isdigit() and 0 < int(side) <= 65535 for side in sides):
+    if not all(side.isdecimal() and 0 < int(side) <= 65535 for side in sides):
         raise click.BadParameter(f"'{text}' is not like 256 or 256x320, height first", ctx, param)
     return int(sides[0]), int(sides[1])
 
@@ -95,9 +103,12 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
         return None
     number = text.removesuffix("%")
     try:
-        return float(number) / 100 if text.endswith("%") else int(number)
+        limit = float(number) / 100 if text.endswith("%") else int(number)
+        if 0 <= limit < float("inf"):
+            return limit
     except ValueError:
-        raise click.BadParameter(f"'{text}' is neither a number of images nor a percentage", ctx, param) from None
+        pass
+    raise click.BadParameter(f"'{text}' is neither a number of images nor a percentage", ctx, param)
 
 
 @click.command()
@@ -200,6 +211,7 @@ def convert(
         ("--vectors wants a LIST", vectors is not None and list_file is None),
         (f"--shards N makes DB@N: name DB without a number, not {database}", is_numbered),
     )
+    _check_writable([report, labels_file], database)
     size = (resize_height, resize_width) if resize_height else size
     images, numbers = image_set(root, list_file, vectors)
     count = len(images.paths)

@@ -42,6 +42,11 @@ def test_seed_purpose_and_major_all_matter(other):
     assert (random.words(5, "noise", 7, 0, 10) != random.words(*other, 0, 10)).all()
 
 
+def test_a_seed_is_any_whole_number():
+    assert (random.words(2**64 + 5, "a", 0, 0, 3) == random.words(5, "a", 0, 0, 3)).all()
+    assert (random.words(-5, "a", 0, 0, 3) == random.words(2**64 - 5, "a", 0, 0, 3)).all()
+
+
 def test_streams_differ_from_words_and_from_each_other():
     drawn = [random.stream(5, "fill a", *index).integers(0, 2**63, 8) for index in ((), (1,), (2,), (1, 1))]
     drawn.append(random.words(5, "fill a", 0, 0, 2).reshape(-1) >> 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from databases import make_images, make_list, needs_leveldb
 from netcli.arrays.resize import resize
 from netcli.cli.convert_images import command
-from netcli.errors import DataError
+from netcli.errors import DataError, SnapshotError
 from netcli.prototxt import schema
 from netcli.sources.database import open_database
 from netcli.sources.datum import read_datum
@@ -185,7 +185,11 @@ def test_a_leveldb_holds_the_same_records_by_the_same_rules(folder):
         (["--resize-width", "5"], "--resize-width and --resize-height go together"),
         (["--size", "0"], "'0' is not like 256 or 256x320"),
         (["--size", "5", "--short-side", "5"], "--size and --short-side exclude each other"),
+        (["--size", "²"], "'²' is not like 256 or 256x320"),
         (["--max-bad", "few"], "'few' is neither a number of images nor a percentage"),
+        (["--max-bad", "-1"], "'-1' is neither a number of images nor a percentage"),
+        (["--max-bad", "nan%"], "'nan%' is neither a number of images nor a percentage"),
+        (["--max-bad", "inf%"], "'inf%' is neither a number of images nor a percentage"),
         (["--encode-type", "gif"], "--encode-type is one of jpg, jpeg, png"),
         (["--backend", "bsddb"], "'bsddb' is not one of 'lmdb', 'leveldb'"),
     ],
@@ -194,6 +198,17 @@ def test_options_that_do_not_fit(folder, options, sentence):
     result = run(folder, *options)
     assert result.exit_code == 2
     assert sentence in result.output
+
+
+@pytest.mark.parametrize("option", ["--report", "--labels"])
+def test_a_file_that_could_not_be_written_at_the_end_is_told_before(folder, option):
+    with pytest.raises(SnapshotError, match="there is no folder"):
+        run(folder, option, folder / "none" / "file.txt")
+    assert sorted(os.listdir(folder)) == ["list.txt", "photos"]
+    (folder / "photos" / "4.png").write_bytes(b"no image")
+    place = folder / "new" / "folder"  # which is made for the database
+    convert(f"{folder}/photos/", folder / "list.txt", place / "db", "--max-bad", 1, "--report", place / "bad.txt")
+    assert len((place / "bad.txt").read_text().splitlines()) == 1
 
 
 def test_the_order_does_not_depend_on_which_image_is_decoded_first(folder, monkeypatch):

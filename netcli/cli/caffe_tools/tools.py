@@ -66,11 +66,11 @@ def extract_features(call: Call) -> int:
     names, folders = blobs.split(","), databases.split(",")
     if len(names) != len(folders):
         raise NetcliError(f"there are {len(names)} blobs, {blobs}, for {len(folders)} databases, {databases}")
-    if not batches.isdigit():
+    if not batches.isdecimal():
         raise NetcliError(f"the number of batches is a whole one, and not '{batches}'")
     card: Device = CPU
     if device[:1] == ["GPU"]:
-        if not (number := (device[1:] or ["0"])[0]).isdigit():
+        if not (number := (device[1:] or ["0"])[0]).isdecimal():
             raise NetcliError(f"the number of a GPU is a whole one, and not '{number}'")
         card = card_or_cpu("GPU", [int(number)])
     # Those of its lines that are to be seen are errors in name, for only they go to stderr.
