@@ -279,6 +279,25 @@ def test_what_a_recording_works_in_is_its_own_as_long_as_it_lasts(card):
     assert {each.pointer() for each in [empty(3, "f4") for _ in range(3)]} >= set(taken)
 
 
+def test_what_the_work_has_kept_lasts_longer_than_the_recording_and_is_given_back(card):
+    kept = []
+
+    def work():
+        large = card.xp.empty(1000, "f4")
+        del large
+        kept.append(card.xp.empty(600, "f4"))  # in the block of the large one
+        kept.append(card.xp.empty(1, "f4"))  # not in a block far too large for it
+
+    replay = card.record(work)
+    addresses = [array.pointer() for array in kept]
+    assert not card._pool.free
+    del replay
+    assert not card._pool.free
+    kept.clear()
+    assert sorted(map(len, card._pool.free)) == [512, 4096]
+    assert {card.xp.empty(count, "f4").pointer() for count in (1000, 1)} == set(addresses)
+
+
 def test_a_card_without_memory_for_a_recording(card):
     with pytest.raises(card.refusals, match=r"^the card has too little memory to keep what it works in$"):
         card.record(lambda: card.xp.empty(1 << 29, "f4"))

@@ -21,36 +21,47 @@ class OutOfMemoryError(MemoryError):
 
 
 class Block:
-    """Memory of a pool, which has it back when the block is gone; memory: raw, or a block of the pool below."""
+    """Memory of a pool, which has it back when the block is gone."""
 
-    def __init__(self, pool, memory, nbytes):
-        self.pool, self.memory, self.nbytes = pool, memory, nbytes
+    def __init__(self, pool, memory):
+        self.pool, self.memory, self.size = pool, memory, len(memory)
+        self.ptr = ctypes.addressof(ctypes.c_char.from_buffer(memory)) if memory else 0
 
     def __del__(self):
-        self.pool.free.append((self.memory, self.nbytes))
+        self.pool.free.append(self.memory)
 
-    def raw(self):
-        return self.memory.raw() if isinstance(self.memory, Block) else self.memory
+
+class UnownedMemory:
+    """Memory that is there as long as its owner."""
+
+    def __init__(self, ptr, size, owner, device_id):
+        assert device_id == 0
+        self.ptr, self.size, self.owner = ptr, size, owner
+
+
+class MemoryPointer:
+    device_id = 0
+
+    def __init__(self, mem, offset):
+        self.mem, self.ptr = mem, mem.ptr + offset
 
 
 class Pool:
-    """free: what nobody has, in its order."""
+    """Of blocks of whole units; free: what nobody has, in its order."""
 
-    def __init__(self, allocator=bytearray):
-        self.free, self._allocator = [], allocator
+    def __init__(self):
+        self.free = []
 
     def malloc(self, nbytes):
-        for place, (memory, size) in enumerate(self.free):
-            if size == nbytes:
+        size = -(-nbytes // 512) * 512
+        for place, memory in enumerate(self.free):
+            if len(memory) == size:
                 del self.free[place]
-                return Block(self, memory, nbytes)
-        return Block(self, self._allocator(nbytes), nbytes)
+                return MemoryPointer(Block(self, memory), 0)
+        return MemoryPointer(Block(self, bytearray(size)), 0)
 
     def free_bytes(self):
         return 1 << 20
-
-    def free_all_blocks(self):
-        self.free.clear()
 
 
 class Graph:
@@ -205,6 +216,8 @@ def module(cards=1, capability=(9, 0), driver=13020):
         Event=Event,
         Stream=Stream,
         MemoryPool=Pool,
+        MemoryPointer=MemoryPointer,
+        UnownedMemory=UnownedMemory,
         alloc_pinned_memory=bytearray,
         get_elapsed_time=get_elapsed_time,
         get_current_stream=lambda: used[0],
@@ -218,9 +231,9 @@ def module(cards=1, capability=(9, 0), driver=13020):
         nbytes = int(np.prod(count)) * np.dtype(dtype).itemsize
         if nbytes > 1 << 30:
             raise OutOfMemoryError
-        block = allocators[-1](nbytes)
-        memory = (ctypes.c_char * nbytes).from_buffer(block.raw())
-        memory.block = block
+        pointer = allocators[-1](nbytes)
+        memory = (ctypes.c_char * nbytes).from_address(pointer.ptr)
+        memory.pointer = pointer
         return xp.DeviceArray(np.frombuffer(memory, dtype).reshape(count))
 
     return SimpleNamespace(
