@@ -175,6 +175,18 @@ def test_plans_that_work_in_more_than_is_left_are_passed_over(card, own_cache, m
     assert card.library_room == most * fake.WORKSPACE
 
 
+def test_plans_are_timed_in_the_memory_there_is(card, own_cache, monkeypatch):
+    """On a card that the nets fill there is no other."""
+    monkeypatch.setattr(card, "seconds", lambda work: work() or 1.0, raising=False)
+    card.library_work(3 * fake.WORKSPACE)
+    taken = []
+    own = card.empty
+    monkeypatch.setattr(card, "empty", lambda count, dtype: taken.append(dtype) or own(count, dtype))
+    all_results(HostPlan(Conv(card, *CASE, "f4", choices=Choices()), card), CASE)
+    assert len(fake.built) == 3
+    assert np.uint8 not in taken
+
+
 def test_memory_that_is_outgrown_counts_where_more_is_asked_for(card):
     card.most_library = 100
     card.library_work(30)

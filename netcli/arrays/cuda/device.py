@@ -160,6 +160,11 @@ class CudaDevice(Device):
         """Bytes for cuDNN's plans to work in, in turn."""
         return self.work(LIBRARY, count, np.uint8)
 
+    def library_trial(self, count: int) -> Any:
+        """The same for plans that are tried: where they want more than there is, it is given back behind them."""
+        has = self._work.get(LIBRARY)
+        return self.empty(count, np.uint8) if has is None or has.size < count else has[:count]
+
     @property
     def library_room(self) -> int:
         """The most bytes that may be asked of `library_work`: those it has, or what is free and left to it."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from netcli.arrays.choices import Choices
 from netcli.arrays.cuda.device import CudaDevice
 from netcli.arrays.layout import Shape, size_text
@@ -221,8 +219,7 @@ class Graph:
         return int(self._graph.get_workspace_size_plan_at_index(plan))
 
     def _fastest(self, plans: Sequence[int], addresses: Sequence[int]) -> int:
-        # Given back behind it: the plan that is chosen may work in less.
-        memory = self._card.empty(max(1, *map(self._nbytes, plans)), np.uint8)
+        memory = self._card.library_trial(max(1, *map(self._nbytes, plans)))
         times = {plan: seconds for plan in plans if (seconds := self._time(plan, memory, addresses)) is not None}
         if not times:
             raise Unsupported(f"cuDNN fails at every plan for {self.key}")
