@@ -447,6 +447,18 @@ def test_without_cupy(monkeypatch):
         cards.Card(0)
 
 
+def test_cupy_without_a_folder_for_its_kernels(monkeypatch):
+    def unwritable(name):
+        raise PermissionError(13, "Permission denied", "/nobody/.cupy")
+
+    monkeypatch.setattr(importlib, "import_module", unwritable)
+    with pytest.raises(
+        NetcliError,
+        match=r"^CuPy can't keep the kernels it compiles in /nobody/.cupy \(Permission denied\); CUPY_CACHE_DIR names",
+    ):
+        cards.Card(0)
+
+
 def test_marks_are_events_of_the_card(card):
     start, middle, end = card.mark(), card.mark(), card.mark()
     assert card.between(start, end) == 0.5

@@ -39,6 +39,11 @@ def cupy() -> Any:
                 "the GPU engine needs CuPy: pip install 'netcli[gpu]', or 'netcli[gpu-cuda12]' for a driver of CUDA 12"
             ) from None
         raise NetcliError(f"CuPy can't be used: {fault}") from None
+    except OSError as fault:  # it makes the folder when it is imported
+        raise NetcliError(
+            f"CuPy can't keep the kernels it compiles in {fault.filename} ({fault.strerror}); CUPY_CACHE_DIR names "
+            "another folder"
+        ) from None
 
 
 def count() -> int:
