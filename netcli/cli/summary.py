@@ -63,9 +63,10 @@ def command(
     """Show the layers of a net with the shapes they give, their parameters and multiply-adds, and the memory needed.
 
     Nothing is trained or run, and no memory is taken.  The memory is that of a process that trains the net, or with
-    --phase TEST runs it, on this machine: what is resident at the peak, within a tenth.  The first iterations may take
-    more for a moment, while they try several ways to compute.  Of a SOLVER's nets it shows the one to train, with the
-    memory of those that it tests beside it, or with --phase TEST the first one to test.
+    --phase TEST runs it, on this machine: what is resident at the peak, within a tenth, but for the pages of an LMDB
+    that is read, which the system takes back when it wants them.  The first iterations may take more for a moment,
+    while they try several ways to compute.  Of a SOLVER's nets it shows the one to train, with the memory of those that
+    it tests beside it, or with --phase TEST the first one to test.
 
     With --gpu the memory is the card's; if that has less free, the command ends with what would fit.  cuDNN's part is
     that of the plans it takes unless others prove faster, which may work in more where that is free.

@@ -33,9 +33,10 @@ def parts(net: Net, solver: Document | None, tests: Sequence[Net]) -> list[Part]
     """What is taken at the peak, a part each; of a solver with its history and the nets that it tests.
 
     On the CPU the program and its libraries are as large as they are now, with the code that they generated for these
-    nets.  On a card they count only with what they take there.  What cuDNN works in is that of the plans it would take
-    by its own order, or those known to be faster; where plans are still to be timed it may become more, but no more
-    than `allot` leaves to it.
+    nets.  Pages of an LMDB that is read are resident too, and not counted: the system takes them back when it wants to.
+    On a card program and libraries count only with what they take there.  What cuDNN works in is that of the plans it
+    would take by its own order, or those known to be faster; where plans are still to be timed it may become more, but
+    no more than `allot` leaves to it.
     """
     plan, device = net.memory, net.context.device
     work = net.work_space(add=solver is not None and solver.message.iter_size > 1)
