@@ -67,14 +67,17 @@ def _plain_jpeg(data: bytes | memoryview, color: bool | None, need: Needs | None
 def _needed_part(data: bytes | memoryview, order: str, height: int, width: int, times: int, rows: int) -> Any:
     """(H, W, C) of a JPEG, smaller and with its first rows alone, the others 0, as far as that can be."""
     part = upper_part(data, height, rows * times)
-    tall = height if part is None else part[1]
+    tall = height if part is None else part.height
     least = {} if times == 1 else {"min_height": -(-tall // times), "min_width": -(-width // times)}
     if part is None:
         return simplejpeg.decode_jpeg(data, order, **least)
     whole = np.empty((-(-height // times), -(-width // times), 3 if order == "BGR" else 1), np.uint8)
-    # Not strict: what is passed over would count as a fault.  Pillow is not either, which would have the next word.
-    made = len(simplejpeg.decode_jpeg(part[0], order, buffer=whole, strict=False, **least))
-    whole[made:] = 0
+    try:
+        simplejpeg.decode_jpeg(part.data, order, buffer=whole, **least)
+    except ValueError as fault:
+        if not part.is_whole(fault):
+            raise
+    whole[-(-tall // times) :] = 0
     return whole
 
 
