@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -234,29 +235,29 @@ def convert(
     labels = f"{os.path.normpath(database)}_labels"
     of_number = None if numbers is None else numbers[order]
     ways: Ways = (workers or usable_cpus(), Telling(screen, count, work.faults), partial(_resumed, screen, name))
-    try:
-        if shards is None:
-            work.run([(range(count), create_database(database, backend, overwrite=force, job=job))], name, *ways)
-        else:
-            _to_shards(work, shards, count, backend, force, job, ways, labels, of_number)
+    with closing(screen):
+        try:
+            if shards is None:
+                work.run([(range(count), create_database(database, backend, overwrite=force, job=job))], name, *ways)
+            else:
+                _to_shards(work, shards, count, backend, force, job, ways, labels, of_number)
+        except KeyboardInterrupt:
+            screen.clear()
+            if repeatable:
+                click.echo(f"{name} is not finished; the same command goes on where it was", err=True)
+            raise
+        finally:
+            images.close()
+            if report is not None and work.faults:
+                _write_lines(report, work.faults)
+        if of_number is not None and shards is None:
+            with create_database(labels, backend, overwrite=force) as writer:
+                write_vectors(writer, keys_in(database), of_number)
+        if images.classes:
+            names = labels_file or Path(f"{os.path.normpath(database)}.labels.txt")
+            _write_lines(names, images.classes)
         if verifies:
             verify(name, count - len(work.faults), partial(_verified, screen))
-    except KeyboardInterrupt:
-        screen.clear()
-        if repeatable:
-            click.echo(f"{name} is not finished; the same command goes on where it was", err=True)
-        raise
-    finally:
-        images.close()
-        screen.close()
-        if report is not None and work.faults:
-            _write_lines(report, work.faults)
-    if of_number is not None and shards is None:
-        with create_database(labels, backend, overwrite=force) as writer:
-            write_vectors(writer, keys_in(database), of_number)
-    if images.classes:
-        names = labels_file or Path(f"{os.path.normpath(database)}.labels.txt")
-        _write_lines(names, images.classes)
     click.echo(
         f"{name}: {count - len(work.faults)} records"
         + (f" of {len(images.classes)} classes" if images.classes else "")

@@ -200,6 +200,19 @@ def test_options_that_do_not_fit(folder, options, sentence):
     assert sentence in result.output
 
 
+def test_interrupted_while_it_is_verified_it_is_finished(tmp_path, images, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "classes" / "cat").mkdir(parents=True)
+    make_list(tmp_path / "classes" / "cat", images)
+    monkeypatch.setattr("netcli.cli.convert_images.verify", interrupt)
+    result = convert(tmp_path / "classes", tmp_path / "db", "--verify")
+    assert (result.exit_code, "is not finished" in result.output) == (1, False)
+    assert (tmp_path / "db.labels.txt").read_text() == "cat\n"
+    assert len(records(tmp_path / "db")) == 5
+
+
 @pytest.mark.parametrize("option", ["--report", "--labels"])
 def test_a_file_that_could_not_be_written_at_the_end_is_told_before(folder, option):
     with pytest.raises(SnapshotError, match="there is no folder"):
