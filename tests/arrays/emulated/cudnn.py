@@ -33,8 +33,17 @@ def create_handle():
     return HANDLE
 
 
+def set_stream(handle, stream):
+    assert handle == HANDLE
+    assert stream
+
+
 def backend_version():
     return 92800
+
+
+def backend_version_string():
+    return "9.28.0"
 
 
 class Tensor:
