@@ -76,7 +76,7 @@ def command(
     if batch is not None:
         document = with_batch(document, batch)
     with ExitStack() as opened:
-        device = device_of(solver, gpu, engine).device
+        device = device_of(solver, gpu, engine).told()
         ops = ops_of(solver, engine, precision, device=device)
         net = opened.enter_context(closing(dry(replace(choice, document=document), ops, allow_python)))
         tests = [

@@ -90,7 +90,7 @@ def command(
     if threads is not None:
         set_threads(threads)
     choices, solver = _choices(net_or_solver, level, stages)
-    ops = ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device)
+    ops = ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).told())
     results = []
     for number, choice in enumerate(choices):
         with contextlib.ExitStack() as stack:

@@ -98,7 +98,7 @@ def command(
         choice.phase,
         level=choice.level,
         stages=choice.stages,
-        ops=ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).device),
+        ops=ops_of(solver, engine, precision, device=device_of(solver, gpu, engine).told()),
         allow_python=allow_python,
         constant=choice.phase == TEST,
     )

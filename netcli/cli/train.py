@@ -144,8 +144,8 @@ def command(
         screen = Screen(quiet=quiet or log_to_stderr)
         stack.callback(screen.close)
         param = document.message
-        if chosen.reason:
-            screen.say(f"solver_mode: GPU runs on the CPU: {chosen.reason}")
+        if chosen.in_words:
+            screen.say(chosen.in_words)
         hold_prefix(stack, document, must=True)
         if state is not None:
             screen.say(f"going on from {state.path}, iteration {state.content.iteration}")

@@ -21,6 +21,17 @@ class Chosen:
     device: Device
     reason: str | None = None
 
+    @property
+    def in_words(self) -> str | None:
+        """What is to be told of it, where it is not the card that the solver asks for."""
+        return f"solver_mode: GPU runs on the CPU: {self.reason}" if self.reason else None
+
+    def told(self) -> Device:
+        """The device, told by a warning where it is not the one that is asked for."""
+        if self.in_words:
+            _log.warning(self.in_words)
+        return self.device
+
 
 def device_of(solver: Document | None, gpu: int | None, engine: str = "auto") -> Chosen:
     """The card `gpu`; else, where solver_mode says GPU and there is one, card device_id; else the CPU.

@@ -218,6 +218,15 @@ def test_gpu_mode_runs_on_the_cpu_and_says_so(project, netcli):
     assert out.startswith("solver_mode: GPU runs on the CPU")
 
 
+@pytest.mark.parametrize("words", [("summary",), ("time", "--iterations", "1"), ("summary", "--json")])
+def test_numbers_of_the_cpu_where_a_gpu_is_asked_for_say_so(project, netcli, words):
+    project.write("solver_mode: GPU")
+    status, _, err = netcli(words[0], project.solver, *words[1:])
+    assert status == 0
+    assert err.startswith("warning: solver_mode: GPU runs on the CPU: ")
+    assert netcli(words[0], project.solver, *words[1:], "--engine", "plain")[2] == ""
+
+
 def test_caffes_lines_on_stderr(project, netcli):
     status, out, err = netcli("train", project.solver, "--log-to-stderr")
     assert (status, out) == (0, "")
