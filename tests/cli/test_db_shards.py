@@ -51,6 +51,13 @@ def test_a_database_in_shards_is_one_to_every_command(tmp_path, netcli, kind):
     assert contents(tmp_path / "a") + contents(tmp_path / "b") == contents(one)
 
 
+def test_one_record_each(tmp_path, netcli):
+    netcli("db", "split", make_lmdb(tmp_path / "db", make_images(2)), "--shards", 2)
+    lines = netcli("db", "info", f"{tmp_path}/db@2")[1].splitlines()
+    assert lines[1].endswith(", 1 record each")
+    assert ", 1 record of each" in " ".join(lines)
+
+
 def test_shards_are_dealt_out_anew_in_another_number(tmp_path, netcli):
     one = contents(make_lmdb(tmp_path / "db", make_images(7)))
     netcli("db", "split", tmp_path / "db", "--shards", 2)

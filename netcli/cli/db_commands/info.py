@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,21 +91,25 @@ def lines(found: Info) -> Iterator[str]:
     grows_to = "" if found.map_bytes is None else f", may grow to {size_of(found.map_bytes)}"
     yield f"{found.path}: {kind}, {found.records:,} records, {size_of(found.disk_bytes)} on disk{grows_to}"
     if found.shards:
-        lengths = [shard.records for shard in found.shards]
-        each = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
-        yield f"shards  {found.shards[0].path} to {found.shards[-1].path}, {each} records each"
+        each = _records([shard.records for shard in found.shards])
+        yield f"shards  {found.shards[0].path} to {found.shards[-1].path}, {each} each"
     if seen.looked_at < found.records:
         yield f"what follows is of {seen.looked_at:,} of them, evenly spread"
     yield f"keys    {_counted(seen.key_forms)}; '{found.first_key}' to '{found.last_key}'"
     yield f"stored  {_counted(seen.forms)}"
     yield f"images  {_counted(Counter({size_text(shape): count for shape, count in seen.shapes.items()}))}"
     if seen.labels:
-        counts = seen.labels.values()
-        each = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
-        yield f"labels  {min(seen.labels)}..{max(seen.labels)}, {len(seen.labels):,} different, {each} records of each"
+        each = _records(seen.labels.values())
+        yield f"labels  {min(seen.labels)}..{max(seen.labels)}, {len(seen.labels):,} different, {each} of each"
     yield f"values  {seen.least_bytes:,} to {seen.most_bytes:,} bytes, {size_of(seen.value_bytes)} together"
     if seen.broken:
         yield f"broken  {len(seen.broken):,} records: {'; '.join(seen.broken[:SHOWN])}"
+
+
+def _records(counts: Collection[int]) -> str:
+    """`1 record`, `2 to 3 records`."""
+    least, most = min(counts), max(counts)
+    return (f"{least:,}" if least == most else f"{least:,} to {most:,}") + f" record{'' if most == 1 else 's'}"
 
 
 def _counted(counts: Counter[str]) -> str:
