@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 SEQUENTIAL = (0xC0, 0xC1)  # frames by Huffman's code whose blocks follow each other from the top, in one scan
-OTHER_FRAMES = (0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+OTHER_FRAMES = {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
 RESTARTS = range(0xD0, 0xD8)  # within a scan, where decoding begins anew
-WITHOUT_LENGTH = (*range(0xC0), *range(0xD0, 0xDA), 0xFF)  # none of these has a place before the scan
+WITHOUT_LENGTH = {*range(0xC0), *range(0xD0, 0xDA), 0xFF}  # none of these has a place before the scan
+REFUSED = frozenset(OTHER_FRAMES | WITHOUT_LENGTH)
 INTERVAL, SCAN, END = 0xDD, 0xDA, b"\xff\xd9"
 BLOCK = 8  # pixels
 LEAST = 16  # of so many rows one must be saved, or it is not worth the while
@@ -85,7 +86,7 @@ def _frame(data: bytes | memoryview) -> Frame | None:
     at, place, samplings, restarts = 2, 0, b"", False
     while at + 5 <= len(data) and data[at] == 0xFF:
         kind, behind = data[at + 1], at + 2 + (data[at + 2] << 8 | data[at + 3])
-        if kind in OTHER_FRAMES or kind in WITHOUT_LENGTH:
+        if kind in REFUSED:
             return None
         if kind in SEQUENTIAL:
             place, samplings = at + 5, bytes(data[at + 11 : behind : 3])
