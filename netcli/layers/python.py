@@ -60,7 +60,9 @@ class Python(Layer):
     in data are the class's own affair: a resumed run repeats those only if the class sees to it.
 
     On a card it gets mirrors on the host (Note [Mirrors] in arrays/mirror.py), as programs do; a class with an
-    attribute `device = "gpu"` gets the card's own arrays, CuPy's.
+    attribute `device = "gpu"` gets the card's own arrays, CuPy's, with the card's stream as the current one.  Behind
+    CuPy's `with stream`, and its `get` of an array that is not contiguous, the default stream is current, which waits
+    for nothing that the net has asked for: a class that needs them makes the card's current again by its `use()`.
 
     errors  the class's own exceptions go on as they are, with their traceback; the log says which layer it was
     """
