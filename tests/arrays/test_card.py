@@ -321,6 +321,19 @@ def test_copies(card, order):
     np.testing.assert_array_equal(xp.host(card.from_host(values)), values)
 
 
+def test_the_hosts_memory_is_no_more_than_wanted(card, monkeypatch):
+    for count in (0, 1, 3, (1 << 20) + 1):
+        memory = card.host_memory(count, "f8")
+        assert (memory.shape, memory.dtype) == ((count,), np.float64)
+        memory[...] = 1
+    assert len(memory.base) == memory.nbytes  # a large one
+    monkeypatch.setattr(cupy.PinnedMemory, "limit", 1 << 21)
+    with pytest.raises(
+        NetcliError, match=r"^8 MiB of the host's memory can't be had for copies to a card: cudaErrorMemoryAllocation"
+    ):
+        card.host_memory(1 << 20, "f8")
+
+
 def test_values_may_change_behind_a_copy(card, monkeypatch):
     waits, late = [], []
     monkeypatch.setattr(card.stream, "synchronize", lambda: waits.append(late.pop()()))

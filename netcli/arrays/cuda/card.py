@@ -18,6 +18,7 @@ import numpy as np
 from netcli.arrays.cuda import source
 from netcli.arrays.cuda.cublaslt import BFLOAT16, FLOAT32, FLOAT64, TF32, CublasLt
 from netcli.arrays.cuda.device import CudaDevice
+from netcli.arrays.cuda.pinned import pinned
 from netcli.arrays.cuda.recording import Recording
 from netcli.arrays.device import Upload
 from netcli.errors import NetcliError
@@ -189,9 +190,8 @@ class Card(CudaDevice):
         self.stream.synchronize()
 
     def host_memory(self, count: int, dtype: Any) -> Any:
-        size = np.dtype(dtype).itemsize * count
         with self._device:
-            return np.ndarray(count, dtype, self._cupy.cuda.alloc_pinned_memory(max(1, size)))
+            return pinned(self._cupy.cuda, count, dtype)
 
     def fence(self) -> Any:
         return self._event(self.stream)

@@ -64,6 +64,23 @@ class Pool:
         return 1 << 20
 
 
+class PinnedMemory:
+    """Of just so many bytes; limit: the most that there are."""
+
+    limit = 1 << 30
+
+    def __init__(self, size, flags):
+        assert flags == 1
+        if size > self.limit:
+            raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
+        self.bytes = bytearray(size)
+
+
+def alloc_pinned_memory(size):
+    """Of CuPy's pool."""
+    return bytearray(1 << (size - 1).bit_length())
+
+
 class Graph:
     def __init__(self, steps):
         self._steps, self.is_uploaded = steps, False
@@ -194,6 +211,7 @@ def module(cards=1, capability=(9, 0), driver=13020):
         getDeviceProperties=lambda number: properties,
         runtimeGetVersion=lambda: 13010,
         driverGetVersion=lambda: driver,
+        hostAllocPortable=1,
         memcpyHostToDevice=1,
         memcpyDeviceToHost=2,
         memcpyAsync=memcpy,
@@ -218,7 +236,9 @@ def module(cards=1, capability=(9, 0), driver=13020):
         MemoryPool=Pool,
         MemoryPointer=MemoryPointer,
         UnownedMemory=UnownedMemory,
-        alloc_pinned_memory=bytearray,
+        alloc_pinned_memory=alloc_pinned_memory,
+        PinnedMemory=PinnedMemory,
+        PinnedMemoryPointer=lambda memory, offset: memory.bytes,
         get_elapsed_time=get_elapsed_time,
         get_current_stream=lambda: used[0],
         nvtx=Nvtx(),
