@@ -54,6 +54,7 @@ from netcli.training.trainer import Trainer
 
 _log = logging.getLogger("netcli")
 NEWEST = "newest"
+TRACED = (10, 14)  # iterations, the first and the last
 
 
 @click.command(short_help="Train a net as a solver prototxt says.")
@@ -89,10 +90,8 @@ NEWEST = "newest"
 @click.option(
     "--profile-iterations",
     type=(click.IntRange(min=0), click.IntRange(min=0)),
-    default=(10, 14),
-    show_default=True,
     metavar="FIRST LAST",
-    help="Which, counted from 0 where this run begins.",
+    help=f"Which, counted from 0 where this run begins.  Default: {TRACED[0]} {TRACED[1]}.",
 )
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Default: runs/NAME-N, a new one.")
 @click.option("--log-to-stderr", is_flag=True, help="Caffe's log lines there too, in place of progress.")
@@ -114,7 +113,7 @@ def command(
     sighup_effect: str,
     nan_effect: str,
     profile: str | None,
-    profile_iterations: tuple[int, int],
+    profile_iterations: tuple[int, int] | None,
     run_dir: Path | None,
     log_to_stderr: bool,
     quiet: bool,
@@ -128,7 +127,10 @@ def command(
         solver, resume = resume, NEWEST
     if solver is None:
         raise click.UsageError("Missing argument 'SOLVER'.")
-    if profile_iterations[0] > profile_iterations[1]:
+    if profile_iterations is not None and profile is None:
+        raise click.UsageError("--profile-iterations is for --profile FILE.")
+    first, last = profile_iterations or TRACED
+    if first > last:
         raise click.UsageError("--profile-iterations takes the first and the last, which is not before it.")
     if profile is not None:
         check_writable(profile)
@@ -162,7 +164,7 @@ def command(
             allow_python=allow_python,
         )
         if profile is not None:
-            traced = Profile(profile, *profile_iterations, said=screen.say)
+            traced = Profile(profile, first, last, said=screen.say)
             traced.check(run)
             run.add([traced])
         name = session.net.name or Path(solver).stem

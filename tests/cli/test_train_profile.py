@@ -21,6 +21,8 @@ def project(tmp_path, monkeypatch):
             "after 12 iterations, and there are 12 left",
         ),
         (["--profile", "t.json", "--profile-iterations", "3", "2"], "takes the first and the last"),
+        (["--profile", ""], "'': can't be written"),
+        (["--profile-iterations", "2", "3"], "--profile-iterations is for --profile FILE"),
     ],
 )
 def test_a_trace_that_can_t_be_is_told_before_the_training(project, netcli, options, said):
