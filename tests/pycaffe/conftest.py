@@ -35,3 +35,13 @@ def device(request):
         request.getfixturevalue("card")
         caffe.set_mode_gpu()
     return request.param
+
+
+@pytest.fixture
+def gpu(card):
+    """Nets and solvers are built on the card."""
+    caffe.init_log(2)
+    caffe.set_device(0)
+    caffe.set_mode_gpu()
+    yield
+    caffe.init_log()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from netcli import pycaffe as caffe
+
 CONVNET = """
 name: "convnet" force_backward: true
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 4 dim: 3 dim: 9 dim: 8 } } }
@@ -36,3 +40,20 @@ def written(folder: Path, text: str, name: str = "net.prototxt") -> str:
     path = folder / name
     path.write_text(text)
     return str(path)
+
+
+DATA = np.random.default_rng(0).standard_normal((4, 3, 9, 8)).astype(np.float32)  # for either
+
+
+def convnet(folder, phase=caffe.TRAIN, text=CONVNET):
+    """The same net each time."""
+    caffe.set_random_seed(3)
+    return caffe.Net(written(folder, text), phase)
+
+
+def on_cpu(make):
+    """What is made while a program that computes on a card has chosen the CPU."""
+    caffe.set_mode_cpu()
+    made = make()
+    caffe.set_mode_gpu()
+    return made
