@@ -157,7 +157,7 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads.  Default: all cores.")
 @click.option("--verify", "verifies", is_flag=True, help="Read every record again at the end.")
-@click.option("--force", is_flag=True, help="Replace a database that is there.")
+@click.option("--force", is_flag=True, help="Replace a database of this name, in shards or not.")
 def command(root: str, rest: Sequence[str], **options: Any) -> None:
     """Make the database DB of the images in LIST, lines of `path label` with paths below the folder ROOT.
 
