@@ -18,6 +18,7 @@ import numpy as np
 from netcli.arrays import random
 from netcli.arrays.interpolation import INTERPOLATIONS, LINEAR
 from netcli.arrays.threads import usable_cpus
+from netcli.cli.db_commands.options import shards_option
 from netcli.cli.screen import Screen
 from netcli.errors import DataError
 from netcli.snapshots import atomic_write, check_writable
@@ -29,7 +30,7 @@ from netcli.sources.image_records import FITS, Recipe
 from netcli.sources.image_sets import Classes, ImageSet, Listed
 from netcli.sources.shard_writer import ShardWriter
 from netcli.sources.sharded_conversion import convert_to_shards, vectors_to_shards
-from netcli.sources.shards import MOST, Shards, shards_of
+from netcli.sources.shards import Shards, shards_of
 from netcli.training.durations import duration
 
 
@@ -148,13 +149,7 @@ def _limit(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     metavar="K",
     help="LIST has K numbers behind each path: they go to a second database, DB_labels, and labels are 0.",
 )
-@click.option(
-    "--shards",
-    "shard_count",
-    type=click.IntRange(1, MOST),
-    metavar="N",
-    help="Make N databases, DB-00000-of-0000N and so on, which are read together as DB@N.",
-)
+@shards_option("Make N databases,")
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads.  Default: all cores.")
 @click.option("--verify", "verifies", is_flag=True, help="Read every record again at the end.")
 @click.option("--force", is_flag=True, help="Replace a database of this name, in shards or not.")

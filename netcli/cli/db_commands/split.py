@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from netcli.arrays import random
-from netcli.cli.db_commands.options import backend_option, check_apart, force_option, new_backend_option
+from netcli.cli.db_commands.options import backend_option, check_apart, force_option, new_backend_option, shards_option
 from netcli.cli.progress import progress
 from netcli.errors import DataError
 from netcli.sources.database import backend_of, create_database, open_database
@@ -17,7 +17,7 @@ from netcli.sources.record_keys import renumbered
 from netcli.sources.record_parts import Share, deal, part_sizes, read_share
 from netcli.sources.record_set import DatabaseRecords
 from netcli.sources.shard_writer import ShardWriter
-from netcli.sources.shards import MOST, Shards, base_of
+from netcli.sources.shards import Shards, base_of
 
 
 def _parts(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[tuple[str, Share]]:
@@ -43,13 +43,7 @@ def _parts(ctx: click.Context, param: click.Parameter, values: Sequence[str]) ->
 @click.option("--in-order", is_flag=True, help="Give the first records to the first part, and so on; else by chance.")
 @click.option("--seed", type=int, help="The same seed gives the same parts; default: a new one, which is printed.")
 @click.option("--renumber", is_flag=True, help="Number each part's keys anew from 0.")
-@click.option(
-    "--shards",
-    "shard_count",
-    type=click.IntRange(1, MOST),
-    metavar="N",
-    help="Instead of parts: N shards DB-00000-of-0000N and so on, which are read together as DB@N.",
-)
+@shards_option("Instead of parts: N shards")
 @force_option
 def command(
     database: str,
