@@ -18,6 +18,7 @@ from netcli.arrays.onednn.descriptors import (
     plain,
 )
 from netcli.arrays.onednn.program import ITEMSIZE
+from netcli.arrays.unsupported import Unsupported
 
 LARGE_IMAGE = 48 * 48  # pixels; see Note [Blocked gradients]
 BLOCKED_BYTES = 512 << 20  # of scratch memory spent on it at most
@@ -68,6 +69,8 @@ class ConvOperations:
         accept(dtype, self.x_shape, self.y_shape)
         self.after, self.held, self.bf16 = after, held, bf16
         self.operands = operands(bf16)  # how products take them
+        if bf16 and x_shape[-1] < stride[-1]:  # by AMX the gradient of filters takes in what its scratch memory held
+            raise Unsupported(f"oneDNN goes wrong with bfloat16 images narrower than the stride, {stride[-1]}")
         self.settings = (num_output, kernel, stride, pad, dilation, group, bias, dtype)
         self.w_shape = (num_output, x_shape[1] // group, *kernel)
         # oneDNN wants an axis for the groups.
